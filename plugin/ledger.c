@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "ledger.h"
+
+#include "select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define IO_FIRST FIELD_RCHAR
+#define IO_LAST FIELD_WRITE_BYTES
+_Static_assert(IO_LAST == COUNTER_COUNT - 1, "the io counters are the last");
+
+/* --- one process --- */
+
+static bool counts_everywhere(enum field field) {
+  return field < STAT_COUNTER_COUNT;
+}
+
+static uint64_t *old_of(struct member *member, enum field field) {
+  return counts_everywhere(field)
+             ? &member->old[field]
+             : &member->account->old[field - STAT_COUNTER_COUNT];
+}
+
+/* Was this counter known before, so that its growth can be told? */
+static bool has_old(const struct member *member, enum field field) {
+  if (counts_everywhere(field))
+    return member->sights > 1 || member->born;
+  return member->account->from_birth ||
+         (member->account->seen & FIELD_BIT(field));
+}
+
+/* How much a counter grew since the last interval; remembers its value. */
+static uint64_t growth(struct member *member, const struct task *task,
+                       enum field field) {
+  uint64_t *old = old_of(member, field);
+  uint64_t now = task->value[field], before = *old;
+  bool known = has_old(member, field);
+  *old = now;
+  return known && now > before ? now - before : 0;
+}
+
+static bool is_to_count(const struct member *member, const struct task *task,
+                        enum field field) {
+  return task_has(task, field) &&
+         (counts_everywhere(field) || member->account != NULL);
+}
+
+static void enter_channels(struct account *account, const struct task *task,
+                           const struct snapshot *snapshot,
+                           struct tally *tally) {
+  channels_begin(&account->channels);
+  for (size_t i = 0; i < task->wchans; i++) {
+    const struct wchan *wchan = &snapshot->wchans[task->first_wchan + i];
+    channels_add(&account->channels, wchan);
+    channels_add(&tally->channels, wchan);
+  }
+}
+
+static void enter_process(struct member *member, const struct task *task,
+                          struct tally *tally) {
+  struct account *account = member->account;
+  for (enum field f = 0; f < COUNTER_COUNT; f++) {
+    if (!is_to_count(member, task, f))
+      continue;
+    uint64_t grown = growth(member, task, f);
+    tally->grown[f] += grown;
+    tally->valid |= FIELD_BIT(f);
+    if (account == NULL)
+      continue;
+    account->sum[f] =
+        account->seen & FIELD_BIT(f) ? account->sum[f] + grown : task->value[f];
+    account->seen |= FIELD_BIT(f);
+  }
+  for (enum field f = COUNTER_COUNT; f < FIELD_COUNT; f++) {
+    if (!task_has(task, f))
+      continue;
+    uint64_t *total = &tally->value[f];
+    if (f != FIELD_FD_USED_PPM)
+      *total += task->value[f];
+    else if (*total < task->value[f]) /* of a group: the worst of it */
+      *total = task->value[f];
+    tally->valid |= FIELD_BIT(f);
+  }
+}
+
+/* A process has an account as long as it has a group. */
+static void open_or_close_account(struct member *member) {
+  if (member->group == NULL) {
+    account_free(member->account);
+    member->account = NULL;
+  } else if (member->account == NULL) {
+    member->account = calloc(1, sizeof(*member->account));
+    if (member->account != NULL)
+      member->account->from_birth = member->born && member->sights == 1;
+  }
+}
+
+void account_free(struct account *account) {
+  if (account != NULL)
+    channels_free(&account->channels);
+  free(account);
+}
+
+void account_totals(const struct account *account, const struct task *task,
+                    struct tally *out) {
+  memset(out, 0, sizeof(*out));
+  memcpy(out->value, task->value, sizeof(out->value));
+  memcpy(out->value, account->sum, sizeof(account->sum));
+  out->valid = task->valid;
+}
+
+/* --- reaped children ---
+ *
+ * When a process waits for a child that ended, the kernel adds the child's io
+ * counters to its own (kernel/exit.c wait_task_zombie()).  What a group has
+ * counted of the child while that lived would count once more in its parent:
+ * it becomes a debt of the parent's group, paid from the growth to come.  A
+ * parent that ignores SIGCHLD gets nothing added.  The two are told apart by
+ * the page faults of reaped children, which the kernel adds in the same place
+ * and shows in stat: they grow by all that the child had.
+ */
+
+static void note_reaping(struct member *member, const struct task *task) {
+  member->reaped_before = member->reaped_fresh;
+  member->reaped_fresh =
+      member->sights > 1 && task->reaped_minflt > member->reaped_minflt
+          ? task->reaped_minflt - member->reaped_minflt
+          : 0;
+  member->reaped_minflt = task->reaped_minflt;
+  member->tree_minflt = task->tree_minflt;
+}
+
+/* Whoever waits for a child takes its faults over, once. */
+static bool has_reaped(struct member *parent, uint64_t minflt) {
+  if (parent->reaped_before + parent->reaped_fresh < minflt)
+    return false;
+  uint64_t first =
+      minflt < parent->reaped_before ? minflt : parent->reaped_before;
+  parent->reaped_before -= first;
+  parent->reaped_fresh -= minflt - first;
+  return true;
+}
+
+static const struct member *find_gone(const struct selection *selection,
+                                      pid_t pid) {
+  for (size_t i = 0; i < selection->gone_count; i++)
+    if (selection->gone[i]->pid == pid)
+      return selection->gone[i];
+  return NULL;
+}
+
+/* The nearest ancestor that lives: where parent and child both ended, the
+ * child's numbers went to it by way of the parent. */
+static struct member *living_ancestor(const struct selection *selection,
+                                      const struct member *gone) {
+  for (int depth = 0; depth < 16 && gone != NULL; depth++) {
+    ptrdiff_t place = selection_find(selection, gone->ppid);
+    if (place >= 0)
+      return selection->members[place];
+    gone = find_gone(selection, gone->ppid);
+  }
+  return NULL;
+}
+
+static void settle(const struct selection *selection, struct member *gone) {
+  if (gone->account == NULL) { /* nothing of it was counted */
+    gone->settled = true;
+    return;
+  }
+  struct member *parent = living_ancestor(selection, gone);
+  if (parent == NULL || parent->group == NULL) {
+    gone->settled = true;
+    return;
+  }
+  if (!has_reaped(parent, gone->tree_minflt))
+    return; /* not yet; it waits for one more interval */
+  for (enum field f = IO_FIRST; f <= IO_LAST; f++)
+    parent->group->tally.debt[f] += gone->account->old[f - STAT_COUNTER_COUNT];
+  gone->settled = true;
+}
+
+/* --- groups --- */
+
+static void tally_begin(struct tally *tally) {
+  tally->valid &= FIELD_BIT(COUNTER_COUNT) - 1;
+  memset(tally->grown, 0, sizeof(tally->grown));
+  channels_begin(&tally->channels);
+  memset(&tally->value[COUNTER_COUNT], 0,
+         sizeof(tally->value) - COUNTER_COUNT * sizeof(tally->value[0]));
+}
+
+static void tally_end(struct tally *tally) {
+  for (enum field f = 0; f < COUNTER_COUNT; f++) {
+    uint64_t paid =
+        tally->debt[f] < tally->grown[f] ? tally->debt[f] : tally->grown[f];
+    tally->debt[f] -= paid;
+    tally->value[f] += tally->grown[f] - paid;
+  }
+}
+
+void tally_free(struct tally *tally) { channels_free(&tally->channels); }
+
+void ledger_update(struct selection *selection,
+                   const struct snapshot *snapshot) {
+  tally_begin(&selection->other);
+  for (size_t i = 0; i < selection->group_count; i++)
+    tally_begin(&selection->groups[i]->tally);
+  for (size_t i = 0; i < selection->count; i++) {
+    struct member *member = selection->members[i];
+    open_or_close_account(member);
+    note_reaping(member, &snapshot->tasks[i]);
+    struct tally *tally =
+        member->group == NULL ? &selection->other : &member->group->tally;
+    enter_process(member, &snapshot->tasks[i], tally);
+    if (member->account != NULL)
+      enter_channels(member->account, &snapshot->tasks[i], snapshot, tally);
+  }
+  for (size_t i = 0; i < selection->gone_count; i++)
+    settle(selection, selection->gone[i]);
+  tally_end(&selection->other);
+  for (size_t i = 0; i < selection->group_count; i++)
+    tally_end(&selection->groups[i]->tally);
+}

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include "log.h"
+#include "metrics.h"
+#include "top.h"
+
+#include <collectd/core/daemon/collectd.h>
+
+#include <collectd/liboconfig/oconfig.h>
+
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAX_COUNT 1000000
+#define PSS_INTERVAL_MAX (7 * 86400)
+
+/* --- complaints --- */
+
+static void append_value(FILE *out, const oconfig_value_t *value) {
+  switch (value->type) {
+  case OCONFIG_TYPE_STRING:
+    fprintf(out, " \"%s\"", value->value.string);
+    break;
+  case OCONFIG_TYPE_NUMBER:
+    fprintf(out, " %.15g", value->value.number);
+    break;
+  default:
+    fputs(value->value.boolean ? " true" : " false", out);
+  }
+}
+
+/* "MaxProcesses "many": want a number" */
+static void complain(const oconfig_item_t *item, const char *remedy) {
+  char line[512] = "";
+  FILE *out = fmemopen(line, sizeof(line) - 1, "w");
+  if (out != NULL) {
+    fputs(item->key, out);
+    for (int i = 0; i < item->values_num; i++)
+      append_value(out, &item->values[i]);
+    fclose(out);
+  }
+  log_error("<Plugin proctrace>: %s: %s", line, remedy);
+}
+
+/* --- values --- */
+
+static bool has_shape(const oconfig_item_t *item, int values, bool is_block) {
+  return item->values_num == values && (item->children_num == 0 || is_block);
+}
+
+/* One string that is not empty, or NULL after a complaint. */
+static const char *get_text(const oconfig_item_t *item, const char *remedy) {
+  if (has_shape(item, 1, false) &&
+      item->values[0].type == OCONFIG_TYPE_STRING &&
+      item->values[0].value.string[0] != '\0')
+    return item->values[0].value.string;
+  complain(item, remedy);
+  return NULL;
+}
+
+static bool get_path(const oconfig_item_t *item, char **out,
+                     const char *remedy) {
+  const char *path = get_text(item, remedy);
+  if (path == NULL)
+    return false;
+  if (path[0] != '/') {
+    complain(item, remedy);
+    return false;
+  }
+  free(*out);
+  *out = strdup(path);
+  return *out != NULL;
+}
+
+static bool is_whole(const oconfig_item_t *item, double least, double most) {
+  if (!has_shape(item, 1, false) || item->values[0].type != OCONFIG_TYPE_NUMBER)
+    return false;
+  double number = item->values[0].value.number;
+  return number >= least && number <= most &&
+         number == (double)(long long)number;
+}
+
+static bool get_whole(const oconfig_item_t *item, unsigned least, unsigned most,
+                      unsigned *out) {
+  if (!is_whole(item, least, most)) {
+    char remedy[80];
+    snprintf(remedy, sizeof(remedy),
+             "want a whole number from %u to %u, without quotes", least, most);
+    complain(item, remedy);
+    return false;
+  }
+  *out = (unsigned)item->values[0].value.number;
+  return true;
+}
+
+static bool get_boolean(const oconfig_item_t *item, bool *out) {
+  static const struct {
+    const char *text;
+    bool value;
+  } words[] = {{"true", true},   {"yes", true}, {"on", true},
+               {"false", false}, {"no", false}, {"off", false}};
+  if (has_shape(item, 1, false)) {
+    const oconfig_value_t *value = &item->values[0];
+    if (value->type == OCONFIG_TYPE_BOOLEAN) {
+      *out = value->value.boolean;
+      return true;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+      if (value->type == OCONFIG_TYPE_STRING &&
+          strcasecmp(value->value.string, words[i].text) == 0) {
+        *out = words[i].value;
+        return true;
+      }
+  }
+  complain(item, "want true or false");
+  return false;
+}
+
+/* --- rules --- */
+
+static struct rule *rule_append(struct options *options, const char *name) {
+  struct rule *larger =
+      realloc(options->rules, (options->rule_count + 1) * sizeof(*larger));
+  if (larger == NULL)
+    return NULL;
+  options->rules = larger;
+  struct rule *rule = &larger[options->rule_count];
+  *rule = (struct rule){.name = strdup(name)};
+  if (rule->name == NULL)
+    return NULL;
+  options->rule_count++;
+  return rule;
+}
+
+/* A rule that lost a line would select too much: it goes as a whole. */
+static void rule_drop_last(struct options *options) {
+  rule_free(&options->rules[--options->rule_count]);
+}
+
+static bool set_command(struct rule *rule, const char *command) {
+  if (strlen(command) >= COMM_SIZE)
+    log_warning("<Plugin proctrace>: Process \"%s\": the kernel keeps 15 "
+                "characters of a command, so \"%.15s\" is looked for",
+                command, command);
+  rule->command = strndup(command, COMM_SIZE - 1);
+  return rule->command != NULL;
+}
+
+static bool set_pattern(struct rule *rule, const oconfig_item_t *item,
+                        const char *pattern) {
+  char reason[200] = "want a POSIX extended regular expression: ";
+  int error = regcomp(&rule->pattern, pattern, REG_EXTENDED);
+  if (error != 0) {
+    size_t n = strlen(reason);
+    regerror(error, &rule->pattern, reason + n, sizeof(reason) - n);
+    complain(item, reason);
+    return false;
+  }
+  rule->has_pattern = true;
+  for (const char *at = rule->name; *at != '\0'; at++) {
+    if (at[0] == '\\' && at[1] >= '1' && at[1] <= '9' &&
+        (size_t)(at[1] - '0') > rule->pattern.re_nsub) {
+      complain(item, "the name refers to a group (...) that the regular "
+                     "expression does not have");
+      return false;
+    }
+  }
+  return true;
+}
+
+static void read_process(struct options *options, const oconfig_item_t *item) {
+  const char *command = get_text(item, "want one command in quotes");
+  struct rule *rule = command == NULL ? NULL : rule_append(options, command);
+  if (rule != NULL && !set_command(rule, command))
+    rule_drop_last(options);
+}
+
+static bool is_name_and_pattern(const oconfig_item_t *item) {
+  return has_shape(item, 2, false) &&
+         item->values[0].type == OCONFIG_TYPE_STRING &&
+         item->values[1].type == OCONFIG_TYPE_STRING &&
+         item->values[0].value.string[0] != '\0';
+}
+
+static void read_process_match(struct options *options,
+                               const oconfig_item_t *item) {
+  if (!is_name_and_pattern(item)) {
+    complain(item, "want a name and a regular expression, both in quotes");
+    return;
+  }
+  struct rule *rule = rule_append(options, item->values[0].value.string);
+  if (rule != NULL && !set_pattern(rule, item, item->values[1].value.string))
+    rule_drop_last(options);
+}
+
+static bool set_user(struct rule *rule, const oconfig_item_t *item) {
+  const char *remedy = "want the name of a user of this system, or a number";
+  if (is_whole(item, 0, UINT_MAX - 1.0)) {
+    rule->user = (uid_t)item->values[0].value.number;
+  } else {
+    const char *name = get_text(item, remedy);
+    if (name == NULL)
+      return false;
+    const struct passwd *user = getpwnam(name); /* one thread runs yet */
+    if (user == NULL) {
+      complain(item, remedy);
+      return false;
+    }
+    rule->user = user->pw_uid;
+  }
+  rule->has_user = true;
+  return true;
+}
+
+static bool set_pid(struct rule *rule, const oconfig_item_t *item) {
+  unsigned pid;
+  if (!get_whole(item, 1, INT_MAX, &pid))
+    return false;
+  rule->pid = (pid_t)pid;
+  rule->has_pid = true;
+  return true;
+}
+
+static bool set_select_process(struct rule *rule, const oconfig_item_t *item) {
+  const char *command = get_text(item, "want one command in quotes");
+  return command != NULL && set_command(rule, command);
+}
+
+static bool set_select_match(struct rule *rule, const oconfig_item_t *item) {
+  const char *pattern =
+      get_text(item, "want a regular expression in quotes, and no name");
+  return pattern != NULL && set_pattern(rule, item, pattern);
+}
+
+static bool set_pid_file(struct rule *rule, const oconfig_item_t *item) {
+  return get_path(item, &rule->pid_file,
+                  "want the absolute path of a file with a PID");
+}
+
+static bool set_cgroup(struct rule *rule, const oconfig_item_t *item) {
+  return get_path(item, &rule->cgroup,
+                  "want a path that begins with '/', as in /proc/PID/cgroup");
+}
+
+static bool set_executable(struct rule *rule, const oconfig_item_t *item) {
+  return get_path(item, &rule->executable,
+                  "want the absolute path of a program");
+}
+
+static bool set_children(struct rule *rule, const oconfig_item_t *item) {
+  return get_boolean(item, &rule->children);
+}
+
+static const struct {
+  const char *key;
+  bool (*set)(struct rule *rule, const oconfig_item_t *item);
+} select_lines[] = {
+    {"Process", set_select_process},
+    {"ProcessMatch", set_select_match},
+    {"PidFile", set_pid_file},
+    {"Pid", set_pid},
+    {"User", set_user},
+    {"Cgroup", set_cgroup},
+    {"Executable", set_executable},
+    {"Children", set_children},
+};
+
+static bool read_select_line(struct rule *rule, const oconfig_item_t *item) {
+  for (size_t i = 0; i < sizeof(select_lines) / sizeof(select_lines[0]); i++)
+    if (strcasecmp(item->key, select_lines[i].key) == 0)
+      return select_lines[i].set(rule, item);
+  complain(item, "no such line in <Select>; there are Process, ProcessMatch, "
+                 "PidFile, Pid, User, Cgroup, Executable and Children");
+  return false;
+}
+
+static bool selects(const struct rule *rule) {
+  return rule->command != NULL || rule->has_pattern || rule->has_pid ||
+         rule->pid_file != NULL || rule->has_user || rule->cgroup != NULL ||
+         rule->executable != NULL;
+}
+
+static void read_select(struct options *options, const oconfig_item_t *item) {
+  const char *remedy =
+      "want <Select \"name\"> with at least one of Process, ProcessMatch, "
+      "PidFile, Pid, User, Cgroup and Executable in it";
+  if (!has_shape(item, 1, true) ||
+      item->values[0].type != OCONFIG_TYPE_STRING ||
+      item->values[0].value.string[0] == '\0') {
+    complain(item, remedy);
+    return;
+  }
+  struct rule *rule = rule_append(options, item->values[0].value.string);
+  if (rule == NULL)
+    return;
+  for (int i = 0; i < item->children_num; i++) {
+    if (!read_select_line(rule, &item->children[i])) {
+      rule_drop_last(options);
+      return;
+    }
+  }
+  if (!selects(rule)) {
+    complain(item, remedy);
+    rule_drop_last(options);
+  }
+}
+
+/* --- Top --- */
+
+static const char *const rank_names[RANKS] = {
+    [RANK_CPU] = "cpu",
+    [RANK_RSS] = "rss",
+    [RANK_IO] = "io",
+    [RANK_WAIT] = "wait",
+};
+
+static unsigned rank_bit(const oconfig_value_t *value) {
+  for (int i = 0; i < RANKS; i++)
+    if (value->type == OCONFIG_TYPE_STRING &&
+        strcasecmp(value->value.string, rank_names[i]) == 0)
+      return 1u << i;
+  return 0;
+}
+
+static void read_by(struct top *top, const oconfig_item_t *item) {
+  unsigned ranks = 0;
+  bool all_known = item->values_num > 0;
+  for (int i = 0; i < item->values_num; i++) {
+    unsigned bit = rank_bit(&item->values[i]);
+    all_known &= bit != 0;
+    ranks |= bit;
+  }
+  if (!all_known)
+    complain(item, "want some of \"cpu\", \"rss\", \"io\" and \"wait\"");
+  if (ranks != 0)
+    top->ranks = ranks;
+}
+
+static struct top *top_append(struct options *options, const char *name) {
+  struct top *larger =
+      realloc(options->tops, (options->top_count + 1) * sizeof(*larger));
+  if (larger == NULL)
+    return NULL;
+  options->tops = larger;
+  struct top *top = &larger[options->top_count];
+  *top =
+      (struct top){.name = strdup(name), .count = 20, .ranks = 1u << RANK_CPU};
+  if (top->name == NULL)
+    return NULL;
+  options->top_count++;
+  return top;
+}
+
+static void read_top(struct options *options, const oconfig_item_t *item) {
+  const char *remedy = "want <Top> or <Top \"name\"> with Count and By in it";
+  bool named = item->values_num == 1 &&
+               item->values[0].type == OCONFIG_TYPE_STRING &&
+               item->values[0].value.string[0] != '\0';
+  if (!named && item->values_num != 0) {
+    complain(item, remedy);
+    return;
+  }
+  struct top *top =
+      top_append(options, named ? item->values[0].value.string : "top");
+  if (top == NULL)
+    return;
+  for (int i = 0; i < item->children_num; i++) {
+    const oconfig_item_t *line = &item->children[i];
+    if (strcasecmp(line->key, "Count") == 0)
+      get_whole(line, 1, 10000, &top->count);
+    else if (strcasecmp(line->key, "By") == 0)
+      read_by(top, line);
+    else
+      complain(line, "no such line in <Top>; there are Count and By");
+  }
+}
+
+/* --- the other options --- */
+
+static unsigned collect_bit(const oconfig_value_t *value) {
+  for (size_t i = 0; i < collect_name_count; i++)
+    if (value->type == OCONFIG_TYPE_STRING &&
+        strcasecmp(value->value.string, collect_names[i].name) == 0)
+      return collect_names[i].group;
+  return 0;
+}
+
+static void complain_of_collect(const oconfig_item_t *item) {
+  char remedy[200] = "want some of";
+  size_t n = strlen(remedy);
+  for (size_t i = 0; i < collect_name_count; i++)
+    n += (size_t)snprintf(remedy + n, sizeof(remedy) - n, " \"%s\"",
+                          collect_names[i].name);
+  complain(item, remedy);
+}
+
+/* The first line takes the default's place; further ones add up. */
+static void read_collect(struct options *options, const oconfig_item_t *item) {
+  unsigned groups = 0;
+  bool all_known = item->values_num > 0 && item->children_num == 0;
+  for (int i = 0; i < item->values_num; i++) {
+    unsigned bit = collect_bit(&item->values[i]);
+    all_known &= bit != 0;
+    groups |= bit;
+  }
+  if (!all_known)
+    complain_of_collect(item);
+  if (groups == 0)
+    return;
+  unsigned before = options->collect_given
+                        ? options->collect
+                        : GROUP_BASIC | (options->collect & GROUP_THREADS);
+  options->collect = before | groups;
+  options->collect_given = true;
+}
+
+static void read_per_process(struct options *options,
+                             const oconfig_item_t *item) {
+  get_boolean(item, &options->per_process);
+}
+
+static void read_per_group(struct options *options,
+                           const oconfig_item_t *item) {
+  get_boolean(item, &options->per_group);
+}
+
+static void read_per_thread(struct options *options,
+                            const oconfig_item_t *item) {
+  bool threads;
+  if (!get_boolean(item, &threads))
+    return;
+  options->collect &= ~(unsigned)GROUP_THREADS;
+  options->collect |= threads ? GROUP_THREADS : 0u;
+}
+
+static void read_other(struct options *options, const oconfig_item_t *item) {
+  get_boolean(item, &options->other);
+}
+
+static void read_command_line(struct options *options,
+                              const oconfig_item_t *item) {
+  get_boolean(item, &options->command_line);
+}
+
+static void read_max_processes(struct options *options,
+                               const oconfig_item_t *item) {
+  get_whole(item, 1, MAX_COUNT, &options->max_processes);
+}
+
+static void read_max_threads(struct options *options,
+                             const oconfig_item_t *item) {
+  get_whole(item, 1, MAX_COUNT, &options->max_threads);
+}
+
+static void read_max_descriptors(struct options *options,
+                                 const oconfig_item_t *item) {
+  get_whole(item, 0, MAX_COUNT, &options->max_descriptors);
+}
+
+static void read_pss_interval(struct options *options,
+                              const oconfig_item_t *item) {
+  get_whole(item, 1, PSS_INTERVAL_MAX, &options->pss_interval);
+}
+
+static void read_pss_budget(struct options *options,
+                            const oconfig_item_t *item) {
+  get_whole(item, 1, MAX_COUNT, &options->pss_budget);
+}
+
+static void read_source(struct options *options, const oconfig_item_t *item) {
+  const char *remedy = "want \"auto\" or \"procfs\"; there is no other source "
+                       "in this version";
+  const char *name = get_text(item, remedy);
+  if (name == NULL)
+    return;
+  if (strcasecmp(name, "auto") == 0)
+    options->source = SOURCE_AUTO;
+  else if (strcasecmp(name, "procfs") == 0)
+    options->source = SOURCE_PROCFS;
+  else
+    complain(item, remedy);
+}
+
+static void read_proc_root(struct options *options,
+                           const oconfig_item_t *item) {
+  get_path(item, &options->proc_root,
+           "want the absolute path where a proc file system is mounted");
+}
+
+static const struct {
+  const char *key;
+  void (*read)(struct options *options, const oconfig_item_t *item);
+  bool is_rule;
+} known_options[] = {
+    {"Process", read_process, true},
+    {"ProcessMatch", read_process_match, true},
+    {"Select", read_select, true},
+    {"Top", read_top, true},
+    {"MaxProcesses", read_max_processes, false},
+    {"MaxThreads", read_max_threads, false},
+    {"MaxDescriptors", read_max_descriptors, false},
+    {"PerProcess", read_per_process, false},
+    {"PerGroup", read_per_group, false},
+    {"PerThread", read_per_thread, false},
+    {"Other", read_other, false},
+    {"Collect", read_collect, false},
+    {"CommandLine", read_command_line, false},
+    {"PssInterval", read_pss_interval, false},
+    {"PssBudget", read_pss_budget, false},
+    {"Source", read_source, false},
+    {"ProcRoot", read_proc_root, false},
+};
+
+static void read_option(struct options *options, const oconfig_item_t *item) {
+  for (size_t i = 0; i < sizeof(known_options) / sizeof(known_options[0]);
+       i++) {
+    if (strcasecmp(item->key, known_options[i].key) != 0)
+      continue;
+    options->rule_given |= known_options[i].is_rule;
+    known_options[i].read(options, item);
+    return;
+  }
+  complain(item, "no such option; collectd-proctrace(5) lists all of them");
+}
+
+/* --- the whole --- */
+
+void options_init(struct options *options) {
+  *options = (struct options){
+      .max_processes = 1000,
+      .max_threads = 1000,
+      .per_process = true,
+      .per_group = true,
+      .other = true,
+      .collect = GROUP_BASIC,
+      .max_descriptors = UINT_MAX,
+      .pss_interval = 300,
+      .pss_budget = 10,
+  };
+  for (size_t i = 0; i < collect_name_count; i++)
+    if (collect_names[i].by_default)
+      options->collect |= collect_names[i].group;
+}
+
+void options_read(struct options *options, const oconfig_item_t *block) {
+  for (int i = 0; i < block->children_num; i++)
+    read_option(options, &block->children[i]);
+}
+
+void options_complete(struct options *options) {
+  if (!options->rule_given && options->top_count == 0)
+    top_append(options, "top");
+}
+
+void options_free(struct options *options) {
+  for (size_t i = 0; i < options->rule_count; i++)
+    rule_free(&options->rules[i]);
+  for (size_t i = 0; i < options->top_count; i++)
+    free(options->tops[i].name);
+  free(options->rules);
+  free(options->tops);
+  free(options->proc_root);
+  *options = (struct options){0};
+}

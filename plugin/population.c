@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "population.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve_members(struct member ***array, size_t *capacity,
+                            size_t count) {
+  if (count <= *capacity)
+    return true;
+  size_t wanted = count + count / 4 + 64;
+  struct member **larger = realloc(*array, wanted * sizeof(*larger));
+  if (larger == NULL)
+    return false;
+  *array = larger;
+  *capacity = wanted;
+  return true;
+}
+
+bool reserve_indices(size_t **array, size_t *capacity, size_t count) {
+  if (count <= *capacity)
+    return true;
+  size_t wanted = count + count / 4 + 64;
+  size_t *larger = realloc(*array, wanted * sizeof(*larger));
+  if (larger == NULL)
+    return false;
+  *array = larger;
+  *capacity = wanted;
+  return true;
+}
+
+static void member_free(struct member *member) {
+  account_free(member->account);
+  free(member->cmdline);
+  free(member);
+}
+
+static struct member *member_new(const struct task *task, bool born) {
+  struct member *member = calloc(1, sizeof(*member));
+  if (member == NULL)
+    return NULL;
+  member->pid = task->pid;
+  member->start = task->start;
+  member->born = born;
+  member->rule = member->birth_rule = -1;
+  return member;
+}
+
+/* Those of the last interval that wait for their settlement once more. */
+static void keep_unsettled(struct selection *selection, size_t before) {
+  size_t kept = 0;
+  for (size_t i = 0; i < selection->gone_count; i++) {
+    struct member *member = selection->gone[i];
+    if (i >= before || (!member->settled && member->gone_for++ == 0))
+      selection->gone[kept++] = member;
+    else
+      member_free(member);
+  }
+  selection->gone_count = kept;
+}
+
+bool population_update(struct selection *selection, struct snapshot *snapshot) {
+  size_t old_count = selection->count, kept = 0, o = 0;
+  size_t gone_before = selection->gone_count;
+  struct member **members = NULL;
+  size_t capacity = 0;
+  if (!reserve_members(&members, &capacity, snapshot->count) ||
+      !reserve_members(&selection->gone, &selection->gone_capacity,
+                       gone_before + old_count)) {
+    free(members);
+    return false;
+  }
+  bool born = selection->interval > 1 && selection->complete;
+  for (size_t i = 0; i < snapshot->count; i++) {
+    const struct task *task = &snapshot->tasks[i];
+    struct member *member = NULL;
+    for (; o < old_count && selection->members[o]->pid <= task->pid; o++) {
+      struct member *old = selection->members[o];
+      if (old->pid == task->pid && old->start == task->start)
+        member = old;
+      else
+        selection->gone[selection->gone_count++] = old;
+    }
+    if (member == NULL && (member = member_new(task, born)) == NULL) {
+      selection->no_memory++;
+      continue;
+    }
+    member->ppid = task->ppid;
+    if (kept != i)
+      snapshot->tasks[kept] = *task;
+    members[kept++] = member;
+  }
+  for (; o < old_count; o++)
+    selection->gone[selection->gone_count++] = selection->members[o];
+  free(selection->members);
+  selection->members = members;
+  selection->capacity = capacity;
+  selection->count = snapshot->count = kept;
+  keep_unsettled(selection, gone_before);
+  return true;
+}
+
+void population_free(struct selection *selection) {
+  for (size_t i = 0; i < selection->count; i++)
+    member_free(selection->members[i]);
+  for (size_t i = 0; i < selection->gone_count; i++)
+    member_free(selection->gone[i]);
+  free(selection->members);
+  free(selection->gone);
+}

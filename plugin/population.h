@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who lives, who is new, who is gone.
+ *
+ * Snapshot and memory are both sorted by pid, so that one walk along the two
+ * finds every process again: no hash table, and member i belongs to task i.
+ */
+#ifndef PROCTRACE_POPULATION_H
+#define PROCTRACE_POPULATION_H
+
+#include "select.h"
+
+/*
+ * Make members[i] the memory of tasks[i].  A member of the last interval that
+ * has no task any more moves to `gone`, where the unsettled of the last
+ * interval wait once more.  A task for which there is no memory is taken out
+ * of the snapshot and counted.  False: no memory at all, nothing has changed.
+ */
+bool population_update(struct selection *selection, struct snapshot *snapshot);
+
+void population_free(struct selection *selection);
+
+/* Make room for `count` elements; false: no memory, and nothing has changed. */
+bool reserve_indices(size_t **array, size_t *capacity, size_t count);
+
+#endif

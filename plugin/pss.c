@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "pss.h"
+
+#include "population.h"
+
+#include <stdlib.h>
+
+/* Read those of this round that wait for it; true when nobody does then. */
+static bool read_some(struct pss *pss, struct source *source,
+                      struct snapshot *snapshot, struct selection *selection) {
+  size_t *due = NULL, capacity = 0, n = 0;
+  if (!reserve_indices(&due, &capacity, pss->budget))
+    return false;
+  bool all = true;
+  for (size_t i = 0; i < selection->watched_count; i++) {
+    size_t index = selection->watched[i];
+    if (selection->members[index]->pss_round == pss->round)
+      continue;
+    if (n == pss->budget) {
+      all = false;
+      break;
+    }
+    due[n++] = index;
+  }
+  source->detail(source, snapshot, due, n, GROUP_PSS);
+  for (size_t i = 0; i < n; i++) {
+    struct member *member = selection->members[due[i]];
+    const struct task *task = &snapshot->tasks[due[i]];
+    member->pss_round = pss->round;
+    member->has_pss = task_has(task, FIELD_PSS);
+    member->pss = task->value[FIELD_PSS];
+    member->uss = task->value[FIELD_USS];
+  }
+  free(due);
+  return all;
+}
+
+/* Only a complete round is told, of all its processes. */
+static void show(const struct pss *pss, struct snapshot *snapshot,
+                 const struct selection *selection) {
+  for (size_t i = 0; i < selection->watched_count; i++) {
+    const struct member *member = selection->members[selection->watched[i]];
+    struct task *task = &snapshot->tasks[selection->watched[i]];
+    task->valid &= ~(FIELD_BIT(FIELD_PSS) | FIELD_BIT(FIELD_USS));
+    if (pss->complete && member->has_pss) {
+      task_set(task, FIELD_PSS, member->pss);
+      task_set(task, FIELD_USS, member->uss);
+    }
+  }
+}
+
+void pss_update(struct pss *pss, struct source *source,
+                struct snapshot *snapshot, struct selection *selection) {
+  if (!pss->running && (pss->round == 0 || pss->age >= pss->intervals)) {
+    pss->round++;
+    pss->age = 0;
+    pss->running = true;
+  }
+  pss->age++;
+  pss->complete = pss->running && read_some(pss, source, snapshot, selection);
+  pss->running &= !pss->complete;
+  show(pss, snapshot, selection);
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include "metrics.h"
+
+#include <collectd/core/daemon/collectd.h>
+
+#include <collectd/core/daemon/plugin.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Longer ones make collectd's JSON writers drop the whole value list. */
+#define CMD_META_SIZE 401
+
+/* One read on its way to collectd. */
+struct sender {
+  struct report *report;
+  value_list_t list;
+  size_t sent;
+};
+
+/* --- one value list --- */
+
+/* Our names are far shorter than DATA_MAX_NAME_LEN; a daemon that was built
+ * with a smaller one gets them cut. */
+static void copy_name(char out[DATA_MAX_NAME_LEN], const char *name) {
+  size_t n = strnlen(name, DATA_MAX_NAME_LEN - 1);
+  memcpy(out, name, n);
+  out[n] = '\0';
+}
+
+static void send_list(struct sender *sender, const char *type,
+                      const char *type_instance, value_t *values, size_t n) {
+  sender->list.values = values;
+  sender->list.values_len = n;
+  copy_name(sender->list.type, type);
+  copy_name(sender->list.type_instance, type_instance);
+  if (plugin_dispatch_values(&sender->list) == 0)
+    sender->sent++;
+  else
+    sender->report->not_dispatched++;
+}
+
+static void send_gauge(struct sender *sender, const char *type,
+                       const char *type_instance, double value) {
+  send_list(sender, type, type_instance, &(value_t){.gauge = value}, 1);
+}
+
+/* A DERIVE is signed; after 292 years of nanoseconds ours start anew at 0. */
+static value_t derive_of(uint64_t counter) {
+  return (value_t){.derive = (derive_t)(counter & INT64_MAX)};
+}
+
+static void send_counter(struct sender *sender, const char *type,
+                         const char *type_instance, uint64_t value) {
+  value_t counter = derive_of(value);
+  send_list(sender, type, type_instance, &counter, 1);
+}
+
+static void name_instance(struct sender *sender, const char *instance) {
+  copy_name(sender->list.plugin_instance, instance);
+}
+
+/* --- rows of the table --- */
+
+static bool has_values(const struct metric *metric, field_set valid) {
+  for (int i = 0; i < 2 && metric->fields[i] != FIELD_COUNT; i++)
+    if (!(valid & FIELD_BIT(metric->fields[i])))
+      return false;
+  return true;
+}
+
+static void send_metric(struct sender *sender, const struct metric *metric,
+                        const char *type_instance, const uint64_t *fields) {
+  value_t values[2];
+  size_t n = 0;
+  for (; n < 2 && metric->fields[n] != FIELD_COUNT; n++) {
+    uint64_t value = fields[metric->fields[n]];
+    if (field_is_counter(metric->fields[n]))
+      values[n] = derive_of(value);
+    else
+      values[n].gauge = (double)value * metric->scale;
+  }
+  bool rare = metric->group == GROUP_PSS;
+  if (rare)
+    sender->list.interval =
+        TIME_T_TO_CDTIME_T((time_t)sender->report->pss_interval);
+  send_list(sender, metric->type, type_instance, values, n);
+  if (rare)
+    sender->list.interval = 0;
+}
+
+static void send_metrics(struct sender *sender, enum scope scope,
+                         field_set valid, const uint64_t *fields) {
+  for (size_t i = 0; i < metric_count; i++) {
+    const struct metric *metric = &metrics[i];
+    if ((metric->scopes & scope) && (metric->group & sender->report->collect) &&
+        has_values(metric, valid))
+      send_metric(sender, metric, metric->type_instance, fields);
+  }
+}
+
+static void send_channels(struct sender *sender,
+                          const struct channels *channels) {
+  for (size_t i = 0; i < channels->count; i++) {
+    char type_instance[DATA_MAX_NAME_LEN];
+    snprintf(type_instance, sizeof(type_instance), "wchan-%s",
+             channels->list[i].name);
+    send_gauge(sender, "threads", type_instance, channels->list[i].threads);
+  }
+}
+
+/* --- processes --- */
+
+/* Meta data reaches JSON and terminals: printable ASCII only. */
+static void copy_printable(char *out, size_t size, const char *text) {
+  size_t n = 0;
+  for (; text[n] != '\0' && n < size - 1; n++)
+    out[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
+  out[n] = '\0';
+}
+
+static const char *busiest_wchan(const struct snapshot *snapshot,
+                                 const struct task *task) {
+  const struct wchan *busiest = NULL;
+  for (size_t i = 0; i < task->wchans; i++) {
+    const struct wchan *wchan = &snapshot->wchans[task->first_wchan + i];
+    if (busiest == NULL || wchan->threads > busiest->threads)
+      busiest = wchan;
+  }
+  return busiest == NULL ? NULL : busiest->symbol;
+}
+
+static meta_data_t *describe(const struct snapshot *snapshot,
+                             const struct member *member,
+                             const struct task *task, const char *source) {
+  meta_data_t *meta = meta_data_create();
+  if (meta == NULL)
+    return NULL;
+  char cmd[CMD_META_SIZE];
+  copy_printable(cmd, sizeof(cmd),
+                 member->cmdline != NULL && member->cmdline[0] != '\0'
+                     ? member->cmdline
+                     : task->comm);
+  const char *wchan = busiest_wchan(snapshot, task);
+  meta_data_add_unsigned_int(meta, "proctrace:pid", (uint64_t)task->pid);
+  if (snapshot->host.boot_time >= 0)
+    meta_data_add_unsigned_int(meta, "proctrace:start_time",
+                               (uint64_t)snapshot->host.boot_time +
+                                   task->start / (uint64_t)snapshot->ticks);
+  meta_data_add_string(meta, "proctrace:state", (char[]){task->state, '\0'});
+  if (wchan != NULL)
+    meta_data_add_string(meta, "proctrace:wchan", wchan);
+  meta_data_add_string(meta, "proctrace:source", source);
+  meta_data_add_string(meta, "proctrace:cmd", cmd);
+  return meta;
+}
+
+static void send_threads(struct sender *sender, const struct snapshot *snapshot,
+                         const struct task *task, unsigned *left) {
+  for (size_t i = 0; i < task->threads; i++) {
+    const struct task *thread = &snapshot->threads[task->first_thread + i];
+    if (*left == 0) {
+      sender->report->over_max_threads += task->threads - i;
+      return;
+    }
+    --*left;
+    char comm[NAME_SIZE], type_instance[DATA_MAX_NAME_LEN];
+    name_clean(comm, thread->comm);
+    for (size_t m = 0; m < metric_count; m++) {
+      const struct metric *metric = &metrics[m];
+      if (!(metric->scopes & SCOPE_THREAD) ||
+          !(metric->group & sender->report->collect) ||
+          !has_values(metric, thread->valid))
+        continue;
+      snprintf(type_instance, sizeof(type_instance), "thread-%s-%d%s%s", comm,
+               (int)thread->pid, metric->type_instance[0] == '\0' ? "" : "-",
+               metric->type_instance);
+      send_metric(sender, metric, type_instance, thread->value);
+    }
+  }
+}
+
+/*
+ * The state is the row that carries meta data, a list of each process and not
+ * more: collectd copies them with every list.
+ */
+static void send_process(struct sender *sender, const struct snapshot *snapshot,
+                         size_t index, const struct member *member,
+                         const char *source) {
+  const struct task *task = &snapshot->tasks[index];
+  char name[NAME_SIZE];
+  struct tally totals;
+  if (member->group->of_top)
+    name_clean(name, task->comm);
+  else
+    strcpy(name, member->group->name);
+  snprintf(sender->list.plugin_instance, DATA_MAX_NAME_LEN, "%s-%d", name,
+           (int)task->pid);
+  account_totals(member->account, task, &totals);
+  if (sender->report->collect & GROUP_STATE) {
+    sender->list.meta = describe(snapshot, member, task, source);
+    if (has_values(&metrics[0], totals.valid))
+      send_metric(sender, &metrics[0], metrics[0].type_instance, totals.value);
+    meta_data_destroy(sender->list.meta);
+    sender->list.meta = NULL;
+    totals.valid &= ~FIELD_BIT(metrics[0].fields[0]);
+  }
+  send_metrics(sender, SCOPE_PROCESS, totals.valid, totals.value);
+  send_channels(sender, &member->account->channels);
+}
+
+static void send_processes(struct sender *sender,
+                           const struct snapshot *snapshot,
+                           const struct selection *selection,
+                           const char *source) {
+  unsigned threads_left = sender->report->max_threads;
+  for (size_t i = 0; i < selection->watched_count; i++) {
+    size_t index = selection->watched[i];
+    const struct member *member = selection->members[index];
+    if (!member->reported || member->account == NULL)
+      continue;
+    send_process(sender, snapshot, index, member, source);
+    send_threads(sender, snapshot, &snapshot->tasks[index], &threads_left);
+  }
+}
+
+/* --- groups --- */
+
+/*
+ * A rule that matches nothing says so with 0 processes, and its counters stand
+ * still; there is nothing else to say of it.
+ */
+static void send_group(struct sender *sender, const struct group *group) {
+  field_set valid = group->tally.valid;
+  bool empty = group->processes == 0;
+  if (empty)
+    valid |= FIELD_BIT(FIELD_PROCESSES) | FIELD_BIT(FIELD_THREADS);
+  if (!sender->report->per_group)
+    valid &= empty ? FIELD_BIT(FIELD_PROCESSES) | FIELD_BIT(FIELD_THREADS) : 0;
+  name_instance(sender, group->name);
+  send_metrics(sender, SCOPE_GROUP, valid, group->tally.value);
+  if (!sender->report->per_group)
+    return;
+  if (!group->of_top)
+    send_counter(sender, "total_events", "restarts", group->restarts);
+  send_channels(sender, &group->tally.channels);
+}
+
+static void send_groups(struct sender *sender,
+                        const struct selection *selection) {
+  for (size_t i = 0; i < selection->group_count; i++) {
+    const struct group *group = selection->groups[i];
+    /* That nobody is on top is no news. */
+    if (group->processes > 0 || !group->of_top)
+      send_group(sender, group);
+  }
+}
+
+/* --- host and self --- */
+
+static void send_known(struct sender *sender, const char *type,
+                       const char *type_instance, double value) {
+  if (value >= 0)
+    send_gauge(sender, type, type_instance, value);
+}
+
+static void send_pressure(struct sender *sender, const char *resource,
+                          const char *kind, const struct pressure *pressure) {
+  if (!pressure->valid)
+    return;
+  char type_instance[DATA_MAX_NAME_LEN];
+  snprintf(type_instance, sizeof(type_instance), "pressure_%s_%s", resource,
+           kind);
+  send_gauge(sender, "percent", type_instance, pressure->avg10);
+  snprintf(type_instance, sizeof(type_instance), "pressure_%s_%s_us", resource,
+           kind);
+  send_counter(sender, "derive", type_instance, pressure->total_us);
+}
+
+static void send_host(struct sender *sender, const struct host *host) {
+  static const char *const resources[PRESSURE_RESOURCES] = {
+      [PRESSURE_CPU] = "cpu",
+      [PRESSURE_IO] = "io",
+      [PRESSURE_MEMORY] = "memory",
+  };
+  name_instance(sender, "host");
+  if (host->load[0] >= 0)
+    send_list(sender, "load", "",
+              (value_t[]){{.gauge = host->load[0]},
+                          {.gauge = host->load[1]},
+                          {.gauge = host->load[2]}},
+              3);
+  send_known(sender, "memory", "total", host->memory_total);
+  send_known(sender, "memory", "available", host->memory_available);
+  send_known(sender, "swap", "used", host->swap_used);
+  send_known(sender, "count", "cpus", host->cpus);
+  send_known(sender, "timestamp", "boot", host->boot_time);
+  for (int i = 0; i < PRESSURE_RESOURCES; i++) {
+    send_pressure(sender, resources[i], "some", &host->some[i]);
+    send_pressure(sender, resources[i], "full", &host->full[i]);
+  }
+}
+
+static double seconds_since(int64_t began) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec * INT64_C(1000000000) + now.tv_nsec - began) / 1e9;
+}
+
+/* What this read lost is counted now, so that it is told now. */
+static void add_up_losses(struct report *report,
+                          const struct snapshot *snapshot,
+                          const struct selection *selection) {
+  for (int i = 0; i < LOSS_COUNT; i++)
+    report->losses[i] += snapshot->losses[i];
+  report->over_max_processes += selection->not_reported;
+  report->over_max_groups += selection->no_group;
+  report->no_memory += selection->no_memory;
+}
+
+static void send_losses(struct sender *sender,
+                        const struct snapshot *snapshot) {
+  const struct report *report = sender->report;
+  for (int i = 0; i < LOSS_COUNT; i++) {
+    const struct loss_text *text = &loss_texts[i];
+    if (strcmp(text->type, "count") == 0)
+      send_gauge(sender, text->type, text->type_instance,
+                 (double)snapshot->losses[i]);
+    else
+      send_counter(sender, text->type, text->type_instance, report->losses[i]);
+  }
+  send_counter(sender, "operations", "dropped_max_processes",
+               report->over_max_processes);
+  send_counter(sender, "operations", "dropped_max_threads",
+               report->over_max_threads);
+  send_counter(sender, "operations", "dropped_max_groups",
+               report->over_max_groups);
+  send_counter(sender, "operations", "dropped_memory", report->no_memory);
+  send_counter(sender, "operations", "dropped_dispatch",
+               report->not_dispatched);
+}
+
+static void send_self(struct sender *sender, const struct snapshot *snapshot,
+                      const struct selection *selection,
+                      const char *source_name, int64_t began) {
+  char type_instance[DATA_MAX_NAME_LEN];
+  size_t series = sender->sent; /* without those of self */
+  name_instance(sender, "self");
+  send_gauge(sender, "count", "tasks", (double)snapshot->count);
+  send_gauge(sender, "count", "watched", (double)selection->watched_count);
+  send_gauge(sender, "count", "series", (double)series);
+  snprintf(type_instance, sizeof(type_instance), "source_%s", source_name);
+  send_gauge(sender, "gauge", type_instance, 1);
+  send_losses(sender, snapshot);
+  send_gauge(sender, "duration", "read", seconds_since(began));
+}
+
+void report_send(struct report *report, const struct snapshot *snapshot,
+                 const struct selection *selection, const char *source_name,
+                 int64_t began) {
+  struct sender sender = {.report = report,
+                          .list = {.plugin = "proctrace", .time = cdtime()}};
+  add_up_losses(report, snapshot, selection);
+  send_processes(&sender, snapshot, selection, source_name);
+  send_groups(&sender, selection);
+  if (report->other) {
+    name_instance(&sender, "other");
+    send_metrics(&sender, SCOPE_OTHER, selection->other.valid,
+                 selection->other.value);
+  }
+  send_host(&sender, &snapshot->host);
+  send_self(&sender, snapshot, selection, source_name, began);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records to value lists.
+ *
+ * The only room that knows how a value is told to collectd: which identifier
+ * it has, and that all values of a read share one time.  What is not valid is
+ * not sent.
+ */
+#ifndef PROCTRACE_REPORT_H
+#define PROCTRACE_REPORT_H
+
+#include "select.h"
+
+struct report {
+  /* What to tell. */
+  unsigned collect; /* field groups */
+  bool per_group, other;
+  unsigned pss_interval; /* seconds, for their value lists */
+  unsigned max_threads;
+
+  /* What it costs and loses, told as self; counted since the start. */
+  uint64_t losses[LOSS_COUNT];
+  uint64_t over_max_processes, over_max_threads, over_max_groups;
+  uint64_t no_memory, not_dispatched;
+};
+
+/*
+ * Send everything.  `began` is when this read began, on CLOCK_MONOTONIC in ns,
+ * for duration-read.
+ */
+void report_send(struct report *report, const struct snapshot *snapshot,
+                 const struct selection *selection, const char *source_name,
+                 int64_t began);
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+#include "select.h"
+
+#include "log.h"
+#include "population.h"
+#include "top.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every process is looked at once in so many intervals. */
+#define LOOK_INTERVALS 30
+/* Texts of so many processes are held at once. */
+#define LOOK_CHUNK 128
+
+/* --- groups --- */
+
+static size_t group_place(const struct selection *selection, const char *name) {
+  size_t low = 0, high = selection->group_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (strcmp(selection->groups[middle]->name, name) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* The group of this name, new or not.  NULL: no memory. */
+static struct group *group_get(struct selection *selection, const char *text) {
+  char name[NAME_SIZE];
+  name_clean_group(name, text);
+  size_t place = group_place(selection, name);
+  if (place < selection->group_count &&
+      strcmp(selection->groups[place]->name, name) == 0)
+    return selection->groups[place];
+  if (selection->group_count == selection->group_capacity) {
+    size_t wanted = selection->group_capacity * 2 + 16;
+    struct group **larger =
+        realloc(selection->groups, wanted * sizeof(struct group *));
+    if (larger == NULL)
+      return NULL;
+    selection->groups = larger;
+    selection->group_capacity = wanted;
+  }
+  struct group *group = calloc(1, sizeof(*group));
+  if (group == NULL)
+    return NULL;
+  memcpy(group->name, name, sizeof(name));
+  memmove(&selection->groups[place + 1], &selection->groups[place],
+          (selection->group_count - place) * sizeof(struct group *));
+  selection->groups[place] = group;
+  selection->group_count++;
+  return group;
+}
+
+/*
+ * A name with \1 comes from a command line: whoever may start processes could
+ * make any number of groups.
+ */
+static struct group *group_of_match(struct selection *selection,
+                                    const struct rule *rule, const char *name) {
+  if (rule_is_dynamic(rule) &&
+      selection->group_count >= selection->options.max_processes) {
+    selection->no_group++;
+    return NULL;
+  }
+  return group_get(selection, name);
+}
+
+static void group_free(struct group *group) {
+  tally_free(&group->tally);
+  free(group);
+}
+
+/* Groups whose last member ended a while ago, and that no rule names. */
+static void expire_groups(struct selection *selection) {
+  size_t kept = 0;
+  for (size_t i = 0; i < selection->group_count; i++) {
+    struct group *group = selection->groups[i];
+    group->empty_for = group->processes > 0 ? 0 : group->empty_for + 1;
+    if (group->permanent || group->in_use || group->empty_for <= STAY_INTERVALS)
+      selection->groups[kept++] = group;
+    else
+      group_free(group);
+  }
+  selection->group_count = kept;
+}
+
+static bool add_permanent_group(struct selection *selection, const char *name,
+                                bool of_top) {
+  struct group *group = group_get(selection, name);
+  if (group == NULL)
+    return false;
+  if (group->permanent)
+    log_warning("several rules are named \"%s\": they are one group",
+                group->name);
+  group->of_top = of_top && !group->permanent;
+  group->permanent = true;
+  return true;
+}
+
+/* --- looking at processes --- */
+
+/* Texts that are needed until the first rule that surely holds. */
+static unsigned facts_needed(const struct selection *selection,
+                             const struct task *task) {
+  unsigned needed = 0;
+  for (size_t i = 0; i < selection->options.rule_count; i++) {
+    const struct rule *rule = &selection->options.rules[i];
+    if (!rule_may_match(rule, task))
+      continue;
+    needed |= rule_facts(rule);
+    if (rule_facts(rule) == 0)
+      break;
+  }
+  return needed;
+}
+
+static void decide(struct selection *selection, const struct task *task,
+                   const struct facts *facts, struct member *member) {
+  char name[NAME_SIZE];
+  member->rule = -1;
+  member->own = NULL;
+  for (size_t i = 0; i < selection->options.rule_count; i++) {
+    const struct rule *rule = &selection->options.rules[i];
+    if (!rule_matches(rule, task, facts, name, sizeof(name)))
+      continue;
+    member->own = group_of_match(selection, rule, name);
+    member->rule = member->own == NULL ? -1 : (int)i;
+    return;
+  }
+}
+
+/*
+ * Whose texts could not be read (stuck, no right) keeps what was decided of
+ * it: a lock that is held for long must not throw it out of its group.
+ */
+static void decide_chunk(struct selection *selection, struct source *source,
+                         struct snapshot *snapshot, const size_t *look,
+                         size_t n, unsigned wanted) {
+  struct facts facts[LOOK_CHUNK] = {0};
+  if (n == 0)
+    return;
+  if (wanted != 0)
+    source->identify(source, snapshot, look, n, wanted, facts);
+  for (size_t i = 0; i < n; i++) {
+    struct member *member = selection->members[look[i]];
+    const struct task *task = &snapshot->tasks[look[i]];
+    if (member->rule < 0 || (facts[i].known & wanted) == wanted)
+      decide(selection, task, &facts[i], member);
+    facts_free(&facts[i]);
+  }
+}
+
+/* Processes that need the same texts are asked for together. */
+static void decide_all(struct selection *selection, struct source *source,
+                       struct snapshot *snapshot, const size_t *look,
+                       size_t n) {
+  for (unsigned wanted = 0; wanted <= FACT_ALL; wanted++) {
+    size_t chunk[LOOK_CHUNK], count = 0;
+    for (size_t i = 0; i < n; i++) {
+      if (facts_needed(selection, &snapshot->tasks[look[i]]) != wanted)
+        continue;
+      chunk[count++] = look[i];
+      if (count == LOOK_CHUNK) {
+        decide_chunk(selection, source, snapshot, chunk, count, wanted);
+        count = 0;
+      }
+    }
+    decide_chunk(selection, source, snapshot, chunk, count, wanted);
+  }
+}
+
+/* PIDs that a PID file named until now, or names from now on. */
+static void refresh_pid_files(struct selection *selection) {
+  for (size_t i = 0; i < selection->options.rule_count; i++) {
+    struct rule *rule = &selection->options.rules[i];
+    pid_t before = rule->has_pid ? rule->pid : 0;
+    if (!rule_refresh(rule))
+      continue;
+    pid_t pids[] = {before, rule->has_pid ? rule->pid : 0};
+    for (int j = 0; j < 2; j++) {
+      ptrdiff_t place = selection_find(selection, pids[j]);
+      if (place >= 0)
+        selection->members[place]->comm[0] = '\0'; /* as if it had changed */
+    }
+  }
+}
+
+/* Once in LOOK_INTERVALS, spread over all processes. */
+static bool is_turn(const struct selection *selection, pid_t pid) {
+  return (selection->interval + (unsigned)pid) % LOOK_INTERVALS == 0;
+}
+
+static bool wants_a_look(const struct selection *selection,
+                         const struct member *member, const struct task *task) {
+  return member->sights <= 2 || strcmp(member->comm, task->comm) != 0 ||
+         is_turn(selection, task->pid);
+}
+
+static int look_at_processes(struct selection *selection, struct source *source,
+                             struct snapshot *snapshot) {
+  size_t *look = NULL, capacity = 0, n = 0;
+  if (!reserve_indices(&look, &capacity, selection->count))
+    return -ENOMEM;
+  for (size_t i = 0; i < selection->count; i++) {
+    struct member *member = selection->members[i];
+    const struct task *task = &snapshot->tasks[i];
+    member->sights++;
+    if (wants_a_look(selection, member, task))
+      look[n++] = i;
+    memcpy(member->comm, task->comm, COMM_SIZE);
+  }
+  if (selection->options.rule_count > 0)
+    decide_all(selection, source, snapshot, look, n);
+  free(look);
+  return 0;
+}
+
+/* --- descent --- */
+
+ptrdiff_t selection_find(const struct selection *selection, pid_t pid) {
+  size_t low = 0, high = selection->count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (selection->members[middle]->pid < pid)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < selection->count && selection->members[low]->pid == pid
+             ? (ptrdiff_t)low
+             : -1;
+}
+
+static bool by_birth(const struct member *member) {
+  return member->birth_rule >= 0 &&
+         (member->rule < 0 || member->birth_rule < member->rule);
+}
+
+/* Take over the rule of a parent, if it has Children and comes first. */
+static bool inherit(const struct selection *selection, struct member *member,
+                    const struct member *parent) {
+  int rule = by_birth(parent) ? parent->birth_rule : parent->rule;
+  if (rule < 0 || !selection->options.rules[rule].children ||
+      parent->start > member->start ||
+      (member->birth_rule >= 0 && member->birth_rule <= rule))
+    return false;
+  member->birth_rule = rule;
+  member->birth_group = by_birth(parent) ? parent->birth_group : parent->own;
+  return true;
+}
+
+/*
+ * Descent is a fact of birth: it stays when the parent ends and init adopts
+ * the child.  Parents mostly have the lower pid, so that one pass is enough;
+ * it is repeated until nobody inherits any more.
+ */
+static void find_descendants(struct selection *selection) {
+  bool any = false;
+  for (size_t i = 0; i < selection->options.rule_count; i++)
+    any |= selection->options.rules[i].children;
+  while (any) {
+    any = false;
+    for (size_t i = 0; i < selection->count; i++) {
+      struct member *member = selection->members[i];
+      ptrdiff_t parent = selection_find(selection, member->ppid);
+      if (parent >= 0)
+        any |= inherit(selection, member, selection->members[parent]);
+    }
+  }
+}
+
+/* --- the choice --- */
+
+static void apply_rules(struct selection *selection) {
+  for (size_t i = 0; i < selection->count; i++) {
+    struct member *member = selection->members[i];
+    struct group *chosen = by_birth(member) ? member->birth_group : member->own;
+    if (chosen == NULL && member->top_left > 0 && --member->top_left > 0)
+      continue; /* Top's choice, for a while yet */
+    member->group = chosen;
+  }
+}
+
+static void apply_tops(struct selection *selection, struct source *source,
+                       struct snapshot *snapshot) {
+  unsigned needed = 0;
+  for (size_t i = 0; i < selection->options.top_count; i++)
+    needed |= top_groups(&selection->options.tops[i]);
+  if (needed != 0) {
+    size_t *all = NULL, capacity = 0;
+    if (!reserve_indices(&all, &capacity, selection->count))
+      return;
+    for (size_t i = 0; i < selection->count; i++)
+      all[i] = i;
+    source->detail(source, snapshot, all, selection->count, needed);
+    free(all);
+  }
+  for (size_t i = 0; i < selection->options.top_count; i++) {
+    const struct top *top = &selection->options.tops[i];
+    struct group *group = group_get(selection, top->name);
+    if (group != NULL)
+      top_choose(top, group, selection, snapshot);
+  }
+  if (selection->options.top_count > 0)
+    top_remember(selection, snapshot);
+}
+
+static void note_restart(struct group *group, const struct member *member) {
+  if (group->processes > 1) {
+    group->only_pid = 0;
+    return;
+  }
+  if (group->only_pid != 0 &&
+      (group->only_pid != member->pid || group->only_start != member->start))
+    group->restarts++;
+  group->only_pid = member->pid;
+  group->only_start = member->start;
+}
+
+static void count_members(struct selection *selection) {
+  for (size_t i = 0; i < selection->group_count; i++) {
+    selection->groups[i]->processes = 0;
+    selection->groups[i]->in_use = false;
+  }
+  selection->watched_count = 0;
+  for (size_t i = 0; i < selection->count; i++) {
+    struct member *member = selection->members[i];
+    struct group *used[] = {member->own, member->birth_group, member->group};
+    for (int j = 0; j < 3; j++)
+      if (used[j] != NULL)
+        used[j]->in_use = true;
+    if (member->group == NULL)
+      continue;
+    member->group->processes++;
+    selection->watched[selection->watched_count++] = i;
+  }
+  for (size_t i = 0; i < selection->watched_count; i++) {
+    struct member *member = selection->members[selection->watched[i]];
+    note_restart(member->group, member);
+  }
+}
+
+/* Who has series keeps them; then the others, while there is room. */
+static void choose_reported(struct selection *selection) {
+  selection->reported = selection->not_reported = 0;
+  if (!selection->options.per_process)
+    return;
+  for (size_t i = 0; i < selection->count; i++) {
+    struct member *member = selection->members[i];
+    member->reported &= member->group != NULL;
+    selection->reported += member->reported;
+  }
+  for (size_t i = 0; i < selection->watched_count; i++) {
+    struct member *member = selection->members[selection->watched[i]];
+    if (member->reported)
+      continue;
+    member->reported = selection->reported < selection->options.max_processes;
+    selection->reported += member->reported;
+    selection->not_reported += !member->reported;
+  }
+}
+
+/* Command lines to tell, read anew whenever rules would look again. */
+static void learn_command_lines(struct selection *selection,
+                                struct source *source,
+                                struct snapshot *snapshot) {
+  for (size_t i = 0; i < selection->watched_count; i++) {
+    size_t index = selection->watched[i];
+    struct member *member = selection->members[index];
+    if (!member->reported ||
+        (member->cmdline != NULL && !is_turn(selection, member->pid)))
+      continue;
+    struct facts facts = {0};
+    source->identify(source, snapshot, &index, 1, FACT_CMDLINE, &facts);
+    if (facts.cmdline != NULL) {
+      free(member->cmdline);
+      member->cmdline = facts.cmdline;
+      facts.cmdline = NULL;
+    }
+    facts_free(&facts);
+  }
+}
+
+int selection_update(struct selection *selection, struct source *source,
+                     struct snapshot *snapshot) {
+  selection->interval++;
+  selection->no_memory = selection->no_group = 0;
+  if (!reserve_indices(&selection->watched, &selection->watched_capacity,
+                       snapshot->count) ||
+      !population_update(selection, snapshot))
+    return -ENOMEM;
+  selection->complete = snapshot->complete;
+  refresh_pid_files(selection);
+  int status = look_at_processes(selection, source, snapshot);
+  if (status != 0)
+    return status;
+  find_descendants(selection);
+  apply_rules(selection);
+  apply_tops(selection, source, snapshot);
+  count_members(selection);
+  choose_reported(selection);
+  if (selection->options.command_lines)
+    learn_command_lines(selection, source, snapshot);
+  expire_groups(selection);
+  return 0;
+}
+
+/* --- life --- */
+
+static bool add_permanent_groups(struct selection *selection) {
+  const struct selection_options *options = &selection->options;
+  for (size_t i = 0; i < options->rule_count; i++)
+    if (!rule_is_dynamic(&options->rules[i]) &&
+        !add_permanent_group(selection, options->rules[i].name, false))
+      return false;
+  for (size_t i = 0; i < options->top_count; i++)
+    if (!add_permanent_group(selection, options->tops[i].name, true))
+      return false;
+  return true;
+}
+
+struct selection *selection_new(const struct selection_options *options) {
+  struct selection *selection = calloc(1, sizeof(*selection));
+  if (selection == NULL)
+    return NULL;
+  selection->options = *options;
+  if (!add_permanent_groups(selection)) {
+    selection_free(selection);
+    return NULL;
+  }
+  return selection;
+}
+
+void selection_free(struct selection *selection) {
+  if (selection == NULL)
+    return;
+  population_free(selection);
+  tally_free(&selection->other);
+  for (size_t i = 0; i < selection->group_count; i++)
+    group_free(selection->groups[i]);
+  free(selection->groups);
+  free(selection->watched);
+  free(selection);
+}

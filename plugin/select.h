@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which processes are watched, and under which name.
+ *
+ * The selection remembers every process of the machine by its identity, so
+ * that a rule looks at a process only when it is new, at its second sight
+ * (what was just forked has not called exec yet), when its command changes,
+ * and once in 30 intervals: a cgroup move, setproctitle() and an exec with the
+ * same command change neither pid nor start time.
+ */
+#ifndef PROCTRACE_SELECT_H
+#define PROCTRACE_SELECT_H
+
+#include "ledger.h"
+#include "naming.h"
+#include "rules.h"
+
+/* A series that was chosen stays for this many intervals. */
+#define STAY_INTERVALS 10
+
+enum rank { RANK_CPU, RANK_RSS, RANK_IO, RANK_WAIT, RANKS };
+
+struct top {
+  char *name;
+  unsigned count;
+  unsigned ranks; /* bits of enum rank */
+};
+
+/* Processes of one name. */
+struct group {
+  char name[NAME_SIZE];
+  bool permanent; /* named by the configuration: told even when empty */
+  bool of_top;
+  bool in_use;        /* some member points here */
+  unsigned processes; /* members now */
+  unsigned empty_for; /* intervals */
+  /* Its only process, to see a restart; only_pid 0: it has not had one. */
+  pid_t only_pid;
+  uint64_t only_start, restarts;
+  struct tally tally;
+};
+
+/* One process of the machine, watched or not. */
+struct member {
+  pid_t pid, ppid;
+  uint64_t start;
+  char comm[COMM_SIZE];
+  bool born;        /* started while we were looking */
+  bool settled;     /* gone, and what it leaves behind is entered */
+  uint8_t gone_for; /* intervals that it waited for that, 0 or 1 */
+  bool reported;    /* has series of its own */
+  int rule;         /* the first that holds of it; -1: none */
+  int birth_rule;   /* one with Children from whose process it descends; -1 */
+  unsigned sights;
+  unsigned top_left;                /* intervals that it stays chosen */
+  struct group *own;                /* of the rule that holds of itself */
+  struct group *birth_group;        /* of birth_rule */
+  struct group *group;              /* in which it counts; NULL: other */
+  struct account *account;          /* while it has a group */
+  char *cmdline;                    /* where it is told; NULL: not known */
+  uint64_t old[STAT_COUNTER_COUNT]; /* the last values of these counters */
+  uint64_t ranked[RANKS]; /* the last totals that Top ranks by growth */
+  /* Page faults: own and reaped children's; of reaped children alone, and how
+   * much these grew of late: the sign that children were waited for. */
+  uint64_t tree_minflt, reaped_minflt, reaped_fresh, reaped_before;
+  uint64_t pss, uss; /* of pss_round, see pss.h */
+  unsigned pss_round;
+  bool has_pss;
+};
+
+struct selection_options {
+  struct rule *rules;
+  size_t rule_count;
+  const struct top *tops;
+  size_t top_count;
+  unsigned max_processes;
+  bool per_process;
+  bool command_lines; /* keep those of the reported */
+};
+
+struct selection {
+  struct selection_options options;
+  /* One for each of the snapshot's tasks, in the same place. */
+  struct member **members;
+  size_t count, capacity;
+  /* Those that vanished in this interval, and unsettled ones of the last. */
+  struct member **gone;
+  size_t gone_count, gone_capacity;
+  size_t *watched; /* indices of those with a group, ascending */
+  size_t watched_count, watched_capacity;
+  struct group **groups; /* sorted by name */
+  size_t group_count, group_capacity;
+  struct tally other;
+  unsigned interval;     /* counts them */
+  size_t reported;       /* processes with series of their own */
+  uint64_t not_reported; /* in this interval, for want of MaxProcesses */
+  uint64_t no_memory;    /* processes passed over in this interval */
+  uint64_t no_group;     /* for want of MaxProcesses, which bounds groups too */
+  bool complete;         /* the last scan listed every process */
+};
+
+/* The options' arrays stay the caller's and must outlive it.  NULL: no memory.
+ */
+struct selection *selection_new(const struct selection_options *options);
+
+/* Decide on what the source has just scanned.  0 or a negative errno. */
+int selection_update(struct selection *selection, struct source *source,
+                     struct snapshot *snapshot);
+
+/* The place of a living process, or -1. */
+ptrdiff_t selection_find(const struct selection *selection, pid_t pid);
+
+void selection_free(struct selection *selection);
+
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include "slowread.h"
+
+#include "procfile.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* More hanging threads than these and nothing slow is read any more. */
+#define MAX_LEFT_BEHIND 8
+#define WORKER_STACK (128 * 1024) /* proc_list's buffer and then some */
+
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+
+struct worker {
+  pthread_t thread;
+  pthread_mutex_t lock; /* of all below */
+  pthread_cond_t wake, finished;
+  int root_fd;
+  struct text text;
+  struct slow_read *reads; /* the helper's while done < count */
+  size_t done, count;
+  bool quit;
+  bool left_behind; /* the batch went on without it: reads are its to free */
+  bool returned;    /* left behind, and over: may be joined */
+  bool orphaned;    /* nobody will join: it frees itself */
+};
+
+struct slowread {
+  int root_fd;
+  struct worker *worker; /* NULL: none could be started */
+  struct worker *left_behind[MAX_LEFT_BEHIND];
+  pid_t hanging_on[MAX_LEFT_BEHIND];
+  unsigned left_behinds;
+  int64_t patience_ns; /* for one target */
+  int64_t budget_ns;   /* left in this interval, for all waiting */
+};
+
+/* --- the helper thread --- */
+
+static const char *file_name(enum slow_kind kind) {
+  switch (kind) {
+  case SLOW_IO:
+    return "io";
+  case SLOW_PSS:
+    return "smaps_rollup";
+  case SLOW_CMDLINE:
+    return "cmdline";
+  case SLOW_CGROUP:
+    break;
+  }
+  return "cgroup";
+}
+
+/* The kernel ends each argument with a zero, some programs with several. */
+static char *copy_cmdline(const char *data, size_t length) {
+  if (length > CMDLINE_MAX)
+    length = CMDLINE_MAX;
+  while (length > 0 && (data[length - 1] == '\0' || data[length - 1] == ' '))
+    length--;
+  char *copy = malloc(length + 1);
+  if (copy == NULL)
+    return NULL;
+  for (size_t i = 0; i < length; i++)
+    copy[i] = data[i] == '\0' ? ' ' : data[i];
+  copy[length] = '\0';
+  return copy;
+}
+
+/* A cmdline may be megabytes long, each page of it fetched from the target. */
+static ssize_t read_text(struct worker *worker, const struct slow_read *read) {
+  if (read->fd >= 0)
+    return proc_reread(read->fd, &worker->text);
+  char path[PROC_PATH_SIZE];
+  proc_path(path, read->pid, read->tid, file_name(read->kind));
+  if (read->kind == SLOW_CMDLINE)
+    return proc_read_head(worker->root_fd, path, &worker->text,
+                          CMDLINE_MAX + 1);
+  return proc_read(worker->root_fd, path, &worker->text);
+}
+
+static int read_one(struct worker *worker, struct slow_read *read) {
+  ssize_t n = read_text(worker, read);
+  if (n < 0)
+    return (int)-n;
+  const char *data = worker->text.data;
+  size_t length = (size_t)n;
+  switch (read->kind) {
+  case SLOW_IO:
+    return parse_io(data, length, &read->io) ? 0 : EBADMSG;
+  case SLOW_PSS:
+    return parse_smaps_rollup(data, length, &read->memory.pss,
+                              &read->memory.uss)
+               ? 0
+               : EBADMSG;
+  case SLOW_CMDLINE:
+    read->text = copy_cmdline(data, length);
+    break;
+  case SLOW_CGROUP:
+    read->text = strndup(data, length);
+    break;
+  }
+  return read->text == NULL ? ENOMEM : 0;
+}
+
+static void free_read(struct slow_read *read) {
+  if (read->error == 0 &&
+      (read->kind == SLOW_CMDLINE || read->kind == SLOW_CGROUP))
+    free(read->text);
+}
+
+static void worker_free(struct worker *worker) {
+  pthread_cond_destroy(&worker->finished);
+  pthread_cond_destroy(&worker->wake);
+  pthread_mutex_destroy(&worker->lock);
+  free(worker->text.data);
+  free(worker);
+}
+
+/* Called with the lock; the thread ends after it. */
+static void come_back(struct worker *worker) {
+  free(worker->reads);
+  worker->reads = NULL;
+  worker->returned = true;
+  bool orphaned = worker->orphaned;
+  pthread_mutex_unlock(&worker->lock);
+  if (orphaned)
+    worker_free(worker);
+}
+
+static void *work(void *argument) {
+  struct worker *worker = argument;
+  pthread_mutex_lock(&worker->lock);
+  while (!worker->quit) {
+    if (worker->done == worker->count) {
+      pthread_cond_wait(&worker->wake, &worker->lock);
+      continue;
+    }
+    struct slow_read read = worker->reads[worker->done];
+    pthread_mutex_unlock(&worker->lock);
+    if (read.error == 0)
+      read.error = read_one(worker, &read);
+    pthread_mutex_lock(&worker->lock);
+    if (worker->left_behind) {
+      free_read(&read);
+      come_back(worker);
+      return NULL;
+    }
+    worker->reads[worker->done++] = read;
+    if (worker->done == worker->count)
+      pthread_cond_signal(&worker->finished);
+  }
+  pthread_mutex_unlock(&worker->lock);
+  return NULL;
+}
+
+/* --- the caller's side --- */
+
+static int start_thread(struct worker *worker) {
+  pthread_attr_t attr;
+  sigset_t all, before;
+  int error = pthread_attr_init(&attr);
+  if (error != 0)
+    return error;
+  pthread_attr_setstacksize(&attr, WORKER_STACK);
+  /* collectd's signals are collectd's. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  error = pthread_create(&worker->thread, &attr, work, worker);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  if (error == 0)
+    pthread_setname_np(worker->thread, "proctrace-slow");
+  return error;
+}
+
+static struct worker *worker_new(int root_fd) {
+  struct worker *worker = calloc(1, sizeof(*worker));
+  if (worker == NULL)
+    return NULL;
+  worker->root_fd = root_fd;
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_mutex_init(&worker->lock, NULL);
+  pthread_cond_init(&worker->wake, NULL);
+  pthread_cond_init(&worker->finished, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  if (start_thread(worker) != 0) {
+    worker_free(worker);
+    return NULL;
+  }
+  return worker;
+}
+
+struct slowread *slowread_new(int root_fd) {
+  struct slowread *slow = calloc(1, sizeof(*slow));
+  if (slow == NULL)
+    return NULL;
+  slow->root_fd = root_fd;
+  slow->worker = worker_new(root_fd);
+  if (slow->worker == NULL) {
+    free(slow);
+    return NULL;
+  }
+  return slow;
+}
+
+/* Join those left behind that have come back since. */
+static void welcome_back(struct slowread *slow) {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < slow->left_behinds; i++) {
+    struct worker *worker = slow->left_behind[i];
+    pthread_mutex_lock(&worker->lock);
+    bool returned = worker->returned;
+    pthread_mutex_unlock(&worker->lock);
+    if (returned) {
+      pthread_join(worker->thread, NULL);
+      worker_free(worker);
+      continue;
+    }
+    slow->left_behind[kept] = worker;
+    slow->hanging_on[kept++] = slow->hanging_on[i];
+  }
+  slow->left_behinds = kept;
+}
+
+void slowread_interval(struct slowread *slow, unsigned interval_ms) {
+  slow->patience_ns = interval_ms * NS_PER_MS / 8;
+  slow->budget_ns = interval_ms * NS_PER_MS / 2;
+  welcome_back(slow);
+  if (slow->worker == NULL && slow->left_behinds < MAX_LEFT_BEHIND)
+    slow->worker = worker_new(slow->root_fd);
+}
+
+bool slow_batch_add(struct slow_batch *batch, struct slow_read read) {
+  if (batch->count == batch->capacity) {
+    size_t wanted = batch->capacity + batch->capacity / 2 + 16;
+    struct slow_read *larger = realloc(batch->reads, wanted * sizeof(*larger));
+    if (larger == NULL)
+      return false;
+    batch->reads = larger;
+    batch->capacity = wanted;
+  }
+  batch->reads[batch->count++] = read;
+  return true;
+}
+
+static bool hangs(const struct slowread *slow, pid_t pid) {
+  for (unsigned i = 0; i < slow->left_behinds; i++)
+    if (slow->hanging_on[i] == pid)
+      return true;
+  return false;
+}
+
+static void give_up(struct slow_batch *batch, size_t first) {
+  for (size_t i = first; i < batch->count; i++)
+    batch->reads[i].error = ETIMEDOUT;
+}
+
+/* Let the helper read from `first` on. */
+static void hand_over(struct slowread *slow, struct slow_batch *batch,
+                      size_t first) {
+  struct worker *worker = slow->worker;
+  if (worker == NULL) {
+    give_up(batch, first);
+    return;
+  }
+  pthread_mutex_lock(&worker->lock);
+  worker->reads = batch->reads;
+  worker->done = first;
+  worker->count = batch->count;
+  pthread_cond_signal(&worker->wake);
+  pthread_mutex_unlock(&worker->lock);
+}
+
+void slowread_start(struct slowread *slow, struct slow_batch *batch) {
+  for (size_t i = 0; i < batch->count; i++)
+    batch->reads[i].error = hangs(slow, batch->reads[i].pid) ? ETIMEDOUT : 0;
+  hand_over(slow, batch, 0);
+}
+
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Wait until the helper is done (true), or hangs or is too late (false).
+ * Called with its lock. */
+static bool wait_for(struct slowread *slow, struct worker *worker) {
+  while (worker->done < worker->count) {
+    size_t before = worker->done;
+    int64_t began = now_ns();
+    int64_t until =
+        began + (slow->patience_ns < slow->budget_ns ? slow->patience_ns
+                                                     : slow->budget_ns);
+    struct timespec at = {.tv_sec = until / NS_PER_S,
+                          .tv_nsec = until % NS_PER_S};
+    pthread_cond_timedwait(&worker->finished, &worker->lock, &at);
+    slow->budget_ns -= now_ns() - began;
+    if (slow->budget_ns <= 0)
+      return worker->done == worker->count;
+    if (worker->done == before && now_ns() >= until)
+      return false;
+  }
+  return true;
+}
+
+/*
+ * Go on without a helper that hangs, with a copy of what it has read: the old
+ * array is still its own.  Returns the index behind the target given up.
+ */
+static size_t leave_behind(struct slowread *slow, struct slow_batch *batch) {
+  struct worker *worker = slow->worker;
+  size_t stuck = worker->done;
+  struct slow_read *copy = calloc(batch->capacity, sizeof(*copy));
+  if (copy == NULL) { /* nothing of this batch, then; the helper frees it */
+    for (size_t i = 0; i < stuck; i++)
+      free_read(&batch->reads[i]);
+    batch->count = batch->capacity = stuck = 0;
+  } else {
+    memcpy(copy, batch->reads, batch->count * sizeof(*copy));
+    copy[stuck].error = ETIMEDOUT;
+  }
+  slow->hanging_on[slow->left_behinds] = worker->reads[worker->done].pid;
+  slow->left_behind[slow->left_behinds++] = worker;
+  worker->left_behind = true;
+  batch->reads = copy;
+  pthread_mutex_unlock(&worker->lock);
+  slow->worker =
+      slow->left_behinds < MAX_LEFT_BEHIND ? worker_new(slow->root_fd) : NULL;
+  return stuck + 1;
+}
+
+void slowread_finish(struct slowread *slow, struct slow_batch *batch) {
+  while (slow->worker != NULL) {
+    struct worker *worker = slow->worker;
+    pthread_mutex_lock(&worker->lock);
+    if (wait_for(slow, worker)) {
+      worker->reads = NULL;
+      worker->done = worker->count = 0;
+      pthread_mutex_unlock(&worker->lock);
+      return;
+    }
+    size_t next = leave_behind(slow, batch);
+    if (next >= batch->count)
+      return;
+    if (slow->budget_ns <= 0) {
+      give_up(batch, next);
+      return;
+    }
+    hand_over(slow, batch, next);
+  }
+}
+
+unsigned slowread_hanging(struct slowread *slow) {
+  welcome_back(slow);
+  return slow->left_behinds;
+}
+
+void slowread_free(struct slowread *slow) {
+  if (slow == NULL)
+    return;
+  if (slow->worker != NULL) {
+    pthread_mutex_lock(&slow->worker->lock);
+    slow->worker->quit = true;
+    pthread_cond_signal(&slow->worker->wake);
+    pthread_mutex_unlock(&slow->worker->lock);
+    pthread_join(slow->worker->thread, NULL);
+    worker_free(slow->worker);
+  }
+  welcome_back(slow);
+  for (unsigned i = 0; i < slow->left_behinds; i++) {
+    struct worker *worker = slow->left_behind[i];
+    pthread_mutex_lock(&worker->lock);
+    bool returned = worker->returned;
+    worker->orphaned = !returned;
+    if (!returned)
+      pthread_detach(worker->thread);
+    pthread_mutex_unlock(&worker->lock);
+    if (returned) {
+      pthread_join(worker->thread, NULL);
+      worker_free(worker);
+    }
+  }
+  free(slow);
+}
