@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+/*
+ * Every task in a few reads: all of /proc/<pid>/{stat,status,io,schedstat,fd}
+ * that has a number, without a line of text.
+ *
+ * The visit of a leader sums its whole process: what signal_struct keeps of
+ * the threads that ended, and a walk over the living.  So a thread that ends
+ * between two visits is neither lost nor counted twice.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "proctrace.h"
+
+#include "compat.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* Write struct thread_numbers too. */
+const volatile bool with_threads;
+
+#define PF_KTHREAD 0x00200000
+#define RLIMIT_NOFILE 7
+#define MAX_THREADS (1 << 22) /* the kernel's PID_MAX_LIMIT */
+/* How often a sum is taken anew because a thread ended meanwhile. */
+#define TRIES 4
+
+/*
+ * The process that is visited: too large for the stack.  One for all, since a
+ * loaded program has one reader at a time.
+ */
+struct process_record process;
+
+/* --- ids --- */
+
+/* Who reads: its namespaces are those of the ids and the times. */
+struct reader {
+  __u64 ns; /* its PID namespace, by address */
+  __u32 level;
+};
+
+/* What a pid is in the namespace of this level: an index that CO-RE does not
+ * know, for the array is one of the kernel's own. */
+static __always_inline struct upid *upid_at(struct pid *pid, __u32 level) {
+  return AT(struct upid, (__u64)pid +
+                             bpf_core_field_offset(struct pid, numbers) +
+                             level * bpf_core_type_size(struct upid));
+}
+
+static __always_inline __u32 nr_in(const struct reader *reader,
+                                   struct pid *pid) {
+  if (pid == NULL || pid->level < reader->level)
+    return 0;
+  struct upid *upid = upid_at(pid, reader->level);
+  return (__u64)READ(upid, ns) == reader->ns ? READ(upid, nr) : 0;
+}
+
+/* In the first namespace a task's own ids serve, and these are not needed. */
+static __always_inline struct reader get_reader(struct task_struct *current) {
+  struct reader reader = {.level = current->thread_pid->level};
+  if (reader.level > 0)
+    reader.ns =
+        (__u64)READ(upid_at(current->thread_pid, reader.level), ns);
+  return reader;
+}
+
+static __always_inline __u32 get_tid(const struct reader *reader,
+                                     struct task_struct *task) {
+  return reader->level == 0 ? task->pid : nr_in(reader, task->thread_pid);
+}
+
+static __always_inline __u32 get_pid(const struct reader *reader,
+                                     struct task_struct *task) {
+  return reader->level == 0 ? task->tgid
+                            : nr_in(reader, task->signal->pids[PIDTYPE_TGID]);
+}
+
+/* --- state --- */
+
+#define STATE_UNINTERRUPTIBLE 0x2
+#define STATE_REPORTED 0x7f
+#define STATE_NOLOAD 0x400
+#define STATE_IDLE (STATE_UNINTERRUPTIBLE | STATE_NOLOAD)
+#define STATE_LOCK_OR_FROZEN (0x1000 | 0x8000)
+
+/* include/linux/sched.h task_state_index() */
+static __always_inline __u32 state_index(struct task_struct *task) {
+  __u32 state = get_state(task);
+  __u32 shown = (state | READ(task, exit_state)) & STATE_REPORTED;
+  if ((state & STATE_IDLE) == STATE_IDLE)
+    return 8;
+  if (state & STATE_LOCK_OR_FROZEN)
+    return 2;
+  __u32 index = 0;
+  for (; shown != 0 && index < TASK_STATES - 1; shown >>= 1)
+    index++;
+  return index;
+}
+
+/* --- sums over threads --- */
+
+/* What the walk over the threads of a process carries along: addresses. */
+struct walk {
+  __u64 node, end;
+  __u64 living; /* a thread that has memory and files */
+};
+
+static __always_inline void add_thread(struct task_struct *task) {
+  __u32 state = state_index(task);
+  if (state < TASK_STATES)
+    process.states[state]++;
+  process.threads++;
+  process.cpu.utime += READ(task, utime);
+  process.cpu.stime += READ(task, stime);
+  process.cpu.runtime += READ(task, se.sum_exec_runtime);
+  process.minflt += READ(task, min_flt);
+  process.majflt += READ(task, maj_flt);
+  process.voluntary += READ(task, nvcsw);
+  process.involuntary += READ(task, nivcsw);
+  if (bpf_core_field_exists(task->ioac.read_bytes)) {
+    process.rchar += READ(task, ioac.rchar);
+    process.wchar += READ(task, ioac.wchar);
+    process.syscr += READ(task, ioac.syscr);
+    process.syscw += READ(task, ioac.syscw);
+    process.read_bytes += READ(task, ioac.read_bytes);
+    process.write_bytes += READ(task, ioac.write_bytes);
+  }
+}
+
+static __always_inline void set_dead_threads(struct signal_struct *signal) {
+  process.threads = 0;
+  __builtin_memset(process.states, 0, sizeof(process.states));
+  process.cpu.utime = signal->utime;
+  process.cpu.stime = signal->stime;
+  process.cpu.runtime = signal->sum_sched_runtime;
+  process.minflt = signal->min_flt;
+  process.majflt = signal->maj_flt;
+  process.voluntary = signal->nvcsw;
+  process.involuntary = signal->nivcsw;
+  if (bpf_core_field_exists(signal->ioac.read_bytes)) {
+    process.rchar = signal->ioac.rchar;
+    process.wchar = signal->ioac.wchar;
+    process.syscr = signal->ioac.syscr;
+    process.syscw = signal->ioac.syscw;
+    process.read_bytes = signal->ioac.read_bytes;
+    process.write_bytes = signal->ioac.write_bytes;
+  }
+}
+
+static long visit_thread(__u32 index, struct walk *walk) {
+  if (walk->node == walk->end)
+    return 1;
+  __u64 address =
+      walk->node - bpf_core_field_offset(struct task_struct, thread_node);
+  struct task_struct *task = AT(struct task_struct, address);
+  add_thread(task);
+  if (READ(task, mm) != NULL)
+    walk->living = address;
+  walk->node = read_u64((void *)walk->node); /* its next */
+  return 0;
+}
+
+static __always_inline __u32 get_sequence(struct signal_struct *signal) {
+  return *(volatile __u32 *)&signal->stats_lock.seqcount.seqcount.sequence;
+}
+
+/*
+ * One attempt.  False: a thread ended meanwhile, and its numbers went over from
+ * its task to signal_struct (kernel/exit.c __exit_signal(), under this lock).
+ */
+static __always_inline bool try_sum(struct walk *walk,
+                                    struct task_struct *leader) {
+  struct signal_struct *signal = leader->signal;
+  __u32 sequence = get_sequence(signal);
+  read_barrier();
+  set_dead_threads(signal);
+  if (signal->nr_threads <= 1) {
+    add_thread(leader);
+  } else {
+    walk->node = read_u64(&signal->thread_head);
+    walk->end = (__u64)&signal->thread_head;
+    bpf_loop(MAX_THREADS, visit_thread, walk, 0);
+  }
+  read_barrier();
+  return !(sequence & 1) && sequence == get_sequence(signal);
+}
+
+static __always_inline bool sum_threads(struct walk *walk,
+                                        struct task_struct *leader) {
+  for (int i = 0; i < TRIES; i++)
+    if (try_sum(walk, leader))
+      return true;
+  return false;
+}
+
+/* --- memory and files ---
+ *
+ * Both belong to the thread until it exits, and are freed without waiting for
+ * readers.  A read of freed memory does no harm but is worth nothing: it
+ * counts only if the task still points to what was read.
+ */
+
+static __always_inline bool add_memory(struct task_struct *task) {
+  struct mm_struct *mm = AT(struct mm_struct, READ(task, mm));
+  if (mm == NULL)
+    return false;
+  process.vm = READ(mm, total_vm);
+  process.vm_peak = READ(mm, hiwater_vm);
+  process.rss = get_pages(mm, &process.swap);
+  process.rss_peak = READ(mm, hiwater_rss);
+  read_barrier();
+  return READ(task, mm) == mm;
+}
+
+struct bitmap {
+  __u64 address;
+  __u32 words, count;
+};
+
+static long count_word(__u32 index, struct bitmap *map) {
+  if (index >= map->words)
+    return 1;
+  map->count += __builtin_popcountll(read_u64((void *)(map->address + index * 8)));
+  return 0;
+}
+
+static __always_inline bool add_files(struct task_struct *task) {
+  struct files_struct *files = AT(struct files_struct, READ(task, files));
+  if (files == NULL)
+    return false;
+  struct fdtable *table = AT(struct fdtable, READ(files, fdt));
+  struct bitmap map = {
+      .address = (__u64)READ(table, open_fds),
+      .words = READ(table, max_fds) / 64,
+  };
+  count_word(0, &map);
+  if (map.words > 1) {
+    map.address += 8;
+    map.words--;
+    bpf_loop(map.words, count_word, &map, 0);
+  }
+  process.files = map.count;
+  read_barrier();
+  return READ(task, files) == files;
+}
+
+/* --- records --- */
+
+static __always_inline void copy_comm(char to[16], struct task_struct *task) {
+  __u64 *words = (__u64 *)to;
+  words[0] = read_u64(&task->comm[0]);
+  words[1] = read_u64(&task->comm[8]);
+}
+
+static __always_inline void write_thread(struct seq_file *seq,
+                                         struct task_struct *task) {
+  struct thread_numbers numbers = {
+      .cpu = {.utime = task->utime,
+              .stime = task->stime,
+              .runtime = task->se.sum_exec_runtime,
+              .shown_utime = task->prev_cputime.utime,
+              .shown_stime = task->prev_cputime.stime},
+      .minflt = task->min_flt,
+      .majflt = task->maj_flt,
+      .voluntary = task->nvcsw,
+      .involuntary = task->nivcsw,
+  };
+  copy_comm(numbers.comm, task);
+  bpf_seq_write(seq, &numbers, sizeof(numbers));
+}
+
+/* Returns what of it is valid. */
+static __always_inline __u32 fill_process(const struct reader *reader,
+                                          struct task_struct *task) {
+  struct signal_struct *signal = task->signal;
+  struct walk walk = {};
+  __u32 has = HAS_PROCESS;
+  if (bpf_core_field_exists(signal->ioac.read_bytes))
+    has |= HAS_IO;
+  if (sum_threads(&walk, task))
+    has |= HAS_SUMS;
+  process.flags = task->flags;
+  process.parent = get_pid(reader, task->real_parent);
+  process.cpu.shown_utime = signal->prev_cputime.utime;
+  process.cpu.shown_stime = signal->prev_cputime.stime;
+  process.reaped_minflt = signal->cmin_flt;
+  process.files_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur;
+  copy_comm(process.comm, task);
+  if (process.flags & PF_KTHREAD)
+    return has;
+  /* The leader's; where that one has exited, another thread's. */
+  if (task->mm == NULL && walk.living != 0)
+    task = AT(struct task_struct, walk.living);
+  if (add_memory(task))
+    has |= HAS_MEMORY | (cpus <= EXACT_RSS_CPUS ? HAS_EXACT_RSS : 0);
+  if (add_files(task))
+    has |= HAS_FILES;
+  return has;
+}
+
+SEC("iter/task")
+int visit_task(struct bpf_iter__task *context) {
+  struct task_struct *task = context->task;
+  struct seq_file *seq = context->meta->seq;
+  if (task == NULL)
+    return 0;
+  struct task_struct *current = bpf_get_current_task_btf();
+  struct reader reader = get_reader(current);
+  struct task_record record = {
+      .has = with_threads ? HAS_THREAD : 0,
+      .tid = get_tid(&reader, task),
+      .pid = get_pid(&reader, task),
+      .state = state_index(task),
+      .start = task->start_boottime + boottime_offset(current),
+  };
+  if (bpf_core_field_exists(task->sched_info.run_delay)) {
+    record.has |= HAS_WAIT;
+    record.wait = task->sched_info.run_delay;
+  }
+  if (task->pid != task->tgid) {
+    bpf_seq_write(seq, &record, sizeof(record));
+    if (with_threads)
+      write_thread(seq, task);
+    return 0;
+  }
+  if (context->meta->seq_num == 0)
+    find_cpu_offsets();
+  record.has |= fill_process(&reader, task);
+  bpf_seq_write(seq, &record, sizeof(record));
+  if (with_threads)
+    write_thread(seq, task);
+  bpf_seq_write(seq, &process, sizeof(process));
+  return 0;
+}
