@@ -40,10 +40,26 @@ static uint64_t growth(struct member *member, const struct task *task,
   return known && now > before ? now - before : 0;
 }
 
+/* Its account, if it is watched now. */
+static struct account *open_account(const struct member *member) {
+  return member->group == NULL ? NULL : member->account;
+}
+
 static bool is_to_count(const struct member *member, const struct task *task,
                         enum field field) {
   return task_has(task, field) &&
-         (counts_everywhere(field) || member->account != NULL);
+         (counts_everywhere(field) || open_account(member) != NULL);
+}
+
+/* At its first sight, or the first since it is watched again, a counter is
+ * what the kernel says, but never less than it was. */
+static void enter_counter(struct account *account, enum field field,
+                          uint64_t now, uint64_t grown) {
+  if (account->seen & FIELD_BIT(field))
+    account->sum[field] += grown;
+  else if (account->sum[field] < now)
+    account->sum[field] = now;
+  account->seen |= FIELD_BIT(field);
 }
 
 static void enter_channels(struct account *account, const struct task *task,
@@ -59,18 +75,15 @@ static void enter_channels(struct account *account, const struct task *task,
 
 static void enter_process(struct member *member, const struct task *task,
                           struct tally *tally) {
-  struct account *account = member->account;
+  struct account *account = open_account(member);
   for (enum field f = 0; f < COUNTER_COUNT; f++) {
     if (!is_to_count(member, task, f))
       continue;
     uint64_t grown = growth(member, task, f);
     tally->grown[f] += grown;
     tally->valid |= FIELD_BIT(f);
-    if (account == NULL)
-      continue;
-    account->sum[f] =
-        account->seen & FIELD_BIT(f) ? account->sum[f] + grown : task->value[f];
-    account->seen |= FIELD_BIT(f);
+    if (account != NULL)
+      enter_counter(account, f, task->value[f], grown);
   }
   for (enum field f = COUNTER_COUNT; f < FIELD_COUNT; f++) {
     if (!task_has(task, f))
@@ -84,12 +97,17 @@ static void enter_process(struct member *member, const struct task *task,
   }
 }
 
-/* A process has an account as long as it has a group. */
+/*
+ * A process has an account from the time when it was first watched.  One that
+ * Top lets go keeps it, closed, in case it comes back.
+ */
 static void open_or_close_account(struct member *member) {
-  if (member->group == NULL) {
-    account_free(member->account);
-    member->account = NULL;
-  } else if (member->account == NULL) {
+  struct account *account = member->account;
+  if (member->group == NULL && account != NULL) {
+    account->from_birth = false;
+    account->seen = 0;
+    channels_free(&account->channels);
+  } else if (member->group != NULL && account == NULL) {
     member->account = calloc(1, sizeof(*member->account));
     if (member->account != NULL)
       member->account->from_birth = member->born && member->sights == 1;
@@ -164,13 +182,9 @@ static struct member *living_ancestor(const struct selection *selection,
 }
 
 static void settle(const struct selection *selection, struct member *gone) {
-  if (gone->account == NULL) { /* nothing of it was counted */
-    gone->settled = true;
-    return;
-  }
   struct member *parent = living_ancestor(selection, gone);
-  if (parent == NULL || parent->group == NULL) {
-    gone->settled = true;
+  if (open_account(gone) == NULL || parent == NULL || parent->group == NULL) {
+    gone->settled = true; /* nothing was counted, or nothing will be */
     return;
   }
   if (!has_reaped(parent, gone->tree_minflt))
@@ -213,7 +227,7 @@ void ledger_update(struct selection *selection,
     struct tally *tally =
         member->group == NULL ? &selection->other : &member->group->tally;
     enter_process(member, &snapshot->tasks[i], tally);
-    if (member->account != NULL)
+    if (open_account(member) != NULL)
       enter_channels(member->account, &snapshot->tasks[i], snapshot, tally);
   }
   for (size_t i = 0; i < selection->gone_count; i++)

@@ -16,7 +16,7 @@
 #include "channels.h"
 #include "snapshot.h"
 
-/* The books of one watched process. */
+/* The books of one process that is watched, or was. */
 struct account {
   bool
       from_birth; /* it was watched from its first sight, which was its birth */

@@ -190,6 +190,9 @@ const size_t collect_name_count =
     sizeof(collect_names) / sizeof(collect_names[0]);
 
 const struct loss_text loss_texts[LOSS_COUNT] = {
+    [LOSS_PROCESS_DENIED] = {"count", "unreadable_processes",
+                             "no right to read some processes at all: /proc is "
+                             "mounted with hidepid; its option gid= gives it"},
     [LOSS_IO_DENIED] = {"count", "unreadable_io",
                         "no right to read the I/O counters of some processes; "
                         "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH give it"},

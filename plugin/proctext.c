@@ -16,22 +16,26 @@ static void skip_blanks(struct cursor *c) {
     c->at++;
 }
 
+/* So many digits fit into 64 bits whatever they are. */
+#define SAFE_DIGITS 19
+
 static bool take_u64(struct cursor *c, uint64_t *out) {
   skip_blanks(c);
-  if (c->at == c->end || !is_digit(*c->at))
-    return false;
+  const char *first = c->at, *at = first;
   uint64_t value = 0;
-  for (; c->at < c->end && is_digit(*c->at); c->at++) {
-    if (__builtin_mul_overflow(value, 10, &value) ||
-        __builtin_add_overflow(value, (uint64_t)(*c->at - '0'), &value)) {
-      while (c->at < c->end && is_digit(*c->at))
-        c->at++;
-      *out = UINT64_MAX;
-      return true;
-    }
+  for (; at < c->end && is_digit(*at); at++)
+    value = value * 10 + (uint64_t)(*at - '0');
+  c->at = at;
+  if (at - first > SAFE_DIGITS) {
+    /* The kernel prints no leading zeros: 20 digits are 2^64 - 1 at most. */
+    uint64_t checked = 0;
+    for (at = first; at < c->end && is_digit(*at); at++)
+      if (__builtin_mul_overflow(checked, 10, &checked) ||
+          __builtin_add_overflow(checked, (uint64_t)(*at - '0'), &checked))
+        checked = value = UINT64_MAX;
   }
   *out = value;
-  return true;
+  return at > first;
 }
 
 /* A number that the kernel prints signed and that is never below zero where
@@ -184,6 +188,20 @@ static unsigned take_status_line(struct cursor *c, struct status_text *out) {
   }
 }
 
+/* The context switches stand in the last lines, behind thirty that we don't
+ * want: come to them from the end. */
+static void parse_status_tail(struct cursor *c, struct status_text *out) {
+  const unsigned both = STATUS_VOLUNTARY | STATUS_INVOLUNTARY;
+  const char *end = c->end;
+  while (end > c->at && (out->has & both) != both) {
+    const char *newline = memrchr(c->at, '\n', (size_t)(end - c->at));
+    struct cursor line = {newline == NULL ? c->at : newline + 1, c->end};
+    if (line.at < line.end)
+      out->has |= take_status_line(&line, out);
+    end = newline == NULL ? c->at : newline;
+  }
+}
+
 /*
  * The first line is the name, in which the kernel escapes newlines: no name
  * can pass for another line.
@@ -191,8 +209,17 @@ static unsigned take_status_line(struct cursor *c, struct status_text *out) {
 bool parse_status(const char *text, size_t length, struct status_text *out) {
   struct cursor c = {text, text + length};
   out->has = 0;
-  while (next_line(&c))
+  while (next_line(&c)) {
+    if (TAKE(&c, "Threads:")) { /* the memory is behind us */
+      parse_status_tail(&c, out);
+      break;
+    }
     out->has |= take_status_line(&c, out);
+    if (out->has & STATUS_SWAP) {
+      parse_status_tail(&c, out);
+      break;
+    }
+  }
   return out->has & STATUS_STATE;
 }
 

@@ -229,17 +229,17 @@ static void send_processes(struct sender *sender,
 
 /* --- groups --- */
 
+/* That there is nobody is a fact as well. */
+#define COUNT_FIELDS (FIELD_BIT(FIELD_PROCESSES) | FIELD_BIT(FIELD_THREADS))
+
 /*
  * A rule that matches nothing says so with 0 processes, and its counters stand
  * still; there is nothing else to say of it.
  */
 static void send_group(struct sender *sender, const struct group *group) {
-  field_set valid = group->tally.valid;
-  bool empty = group->processes == 0;
-  if (empty)
-    valid |= FIELD_BIT(FIELD_PROCESSES) | FIELD_BIT(FIELD_THREADS);
+  field_set valid = group->tally.valid | COUNT_FIELDS;
   if (!sender->report->per_group)
-    valid &= empty ? FIELD_BIT(FIELD_PROCESSES) | FIELD_BIT(FIELD_THREADS) : 0;
+    valid = group->processes == 0 ? COUNT_FIELDS : 0;
   name_instance(sender, group->name);
   send_metrics(sender, SCOPE_GROUP, valid, group->tally.value);
   if (!sender->report->per_group)
@@ -247,6 +247,11 @@ static void send_group(struct sender *sender, const struct group *group) {
   if (!group->of_top)
     send_counter(sender, "total_events", "restarts", group->restarts);
   send_channels(sender, &group->tally.channels);
+}
+
+static void send_other(struct sender *sender, const struct tally *other) {
+  name_instance(sender, "other");
+  send_metrics(sender, SCOPE_OTHER, other->valid | COUNT_FIELDS, other->value);
 }
 
 static void send_groups(struct sender *sender,
@@ -366,11 +371,8 @@ void report_send(struct report *report, const struct snapshot *snapshot,
   add_up_losses(report, snapshot, selection);
   send_processes(&sender, snapshot, selection, source_name);
   send_groups(&sender, selection);
-  if (report->other) {
-    name_instance(&sender, "other");
-    send_metrics(&sender, SCOPE_OTHER, selection->other.valid,
-                 selection->other.value);
-  }
+  if (report->other)
+    send_other(&sender, &selection->other);
   send_host(&sender, &snapshot->host);
   send_self(&sender, snapshot, selection, source_name, began);
 }

@@ -280,8 +280,13 @@ static void apply_rules(struct selection *selection) {
   for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];
     struct group *chosen = by_birth(member) ? member->birth_group : member->own;
-    if (chosen == NULL && member->top_left > 0 && --member->top_left > 0)
-      continue; /* Top's choice, for a while yet */
+    struct group *before = member->group;
+    if (member->top_left > 0)
+      member->top_left--;
+    /* Top's choice stays for a while. */
+    if (chosen == NULL && member->top_left > 0 && before != NULL &&
+        before->of_top)
+      chosen = before;
     member->group = chosen;
   }
 }

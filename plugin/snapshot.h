@@ -148,14 +148,15 @@ struct host {
 
 /* What went wrong while reading; each is counted and said once. */
 enum loss {
-  LOSS_IO_DENIED,    /* io of another user: CAP_SYS_PTRACE */
-  LOSS_FILES_DENIED, /* fd of another user before Linux 6.2 */
-  LOSS_WCHAN_DENIED, /* wchan reads 0 without CAP_SYS_PTRACE */
-  LOSS_PSS_DENIED,   /* smaps_rollup of another user */
-  LOSS_EXE_DENIED,   /* the link exe, for a rule Executable */
-  LOSS_STUCK,        /* the target's lock was held past the deadline */
-  LOSS_DESCRIPTORS,  /* EMFILE, ENFILE */
-  LOSS_FAILED,       /* any other error: EIO, no memory, text not understood */
+  LOSS_PROCESS_DENIED, /* stat of another user, where hidepid forbids it */
+  LOSS_IO_DENIED,      /* io of another user: CAP_SYS_PTRACE */
+  LOSS_FILES_DENIED,   /* fd of another user before Linux 6.2 */
+  LOSS_WCHAN_DENIED,   /* wchan reads 0 without CAP_SYS_PTRACE */
+  LOSS_PSS_DENIED,     /* smaps_rollup of another user */
+  LOSS_EXE_DENIED,     /* the link exe, for a rule Executable */
+  LOSS_STUCK,          /* the target's lock was held past the deadline */
+  LOSS_DESCRIPTORS,    /* EMFILE, ENFILE */
+  LOSS_FAILED, /* any other error: EIO, no memory, text not understood */
   LOSS_COUNT
 };
 

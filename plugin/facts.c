@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "procfs_rooms.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void identify_user(struct procfs *procfs, struct snapshot *snapshot,
+                          const struct task *task, struct facts *facts) {
+  char path[PROC_PATH_SIZE];
+  struct status_text status;
+  proc_path(path, task->pid, 0, "status");
+  ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
+  if (n < 0) {
+    count_loss(procfs, snapshot, (int)-n, LOSS_FAILED);
+  } else if (parse_status(procfs->text.data, (size_t)n, &status) &&
+             (status.has & STATUS_USER)) {
+    facts->user = status.user;
+    facts->known |= FACT_USER;
+  }
+}
+
+static void identify_executable(struct procfs *procfs,
+                                struct snapshot *snapshot,
+                                const struct task *task, struct facts *facts) {
+  char path[PROC_PATH_SIZE], target[PATH_MAX];
+  proc_path(path, task->pid, find_living(procfs, task), "exe");
+  ssize_t n = readlinkat(procfs->root_fd, path, target, sizeof(target) - 1);
+  if (n < 0) { /* ENOENT: a kernel thread has none */
+    count_loss(procfs, snapshot, errno, LOSS_EXE_DENIED);
+    return;
+  }
+  target[n] = '\0';
+  facts->executable = strdup(target);
+  if (facts->executable != NULL)
+    facts->known |= FACT_EXECUTABLE;
+}
+
+static void take_facts(struct procfs *procfs, struct snapshot *snapshot,
+                       struct facts *facts) {
+  for (size_t i = 0; i < procfs->batch.count; i++) {
+    struct slow_read *read = &procfs->batch.reads[i];
+    struct facts *of = &facts[read->user];
+    if (read->error != 0) {
+      count_loss(procfs, snapshot, read->error, LOSS_FAILED);
+    } else if (read->kind == SLOW_CMDLINE) {
+      of->cmdline = read->text;
+      of->known |= FACT_CMDLINE;
+    } else {
+      of->cgroups = read->text;
+      of->known |= FACT_CGROUP;
+    }
+  }
+  procfs->batch.count = 0;
+}
+
+static void add_slow_fact(struct procfs *procfs, struct snapshot *snapshot,
+                          const struct task *task, size_t place,
+                          enum slow_kind kind) {
+  struct slow_read read = {.kind = kind,
+                           .pid = task->pid,
+                           .tid = find_living(procfs, task),
+                           .fd = -1,
+                           .user = place};
+  if (!slow_batch_add(&procfs->batch, read))
+    count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
+}
+
+void procfs_identify(struct source *source, struct snapshot *snapshot,
+                     const size_t *tasks, size_t n, unsigned wanted,
+                     struct facts *facts) {
+  struct procfs *procfs = (struct procfs *)source;
+  for (size_t i = 0; i < n; i++) {
+    const struct task *task = &snapshot->tasks[tasks[i]];
+    if (wanted & FACT_CMDLINE)
+      add_slow_fact(procfs, snapshot, task, i, SLOW_CMDLINE);
+    if (wanted & FACT_CGROUP)
+      add_slow_fact(procfs, snapshot, task, i, SLOW_CGROUP);
+  }
+  slowread_start(procfs->slow, &procfs->batch);
+  for (size_t i = 0; i < n; i++) {
+    const struct task *task = &snapshot->tasks[tasks[i]];
+    if (wanted & FACT_USER)
+      identify_user(procfs, snapshot, task, &facts[i]);
+    if (wanted & FACT_EXECUTABLE)
+      identify_executable(procfs, snapshot, task, &facts[i]);
+  }
+  slowread_finish(procfs->slow, &procfs->batch);
+  take_facts(procfs, snapshot, facts);
+}
+
+void facts_free(struct facts *facts) {
+  free(facts->cmdline);
+  free(facts->cgroups);
+  free(facts->executable);
+  *facts = (struct facts){0};
+}
