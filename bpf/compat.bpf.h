@@ -22,10 +22,9 @@ const volatile __u32 cpus; /* that the machine can have */
 void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
 #define AT(type, address)                                                      \
-  ((type *)(has_rdonly_cast                                                    \
-                ? bpf_rdonly_cast((void *)(address),                           \
-                                  bpf_core_type_id_kernel(type))               \
-                : (void *)(address)))
+  ((type *)(has_rdonly_cast ? bpf_rdonly_cast((void *)(address),               \
+                                              bpf_core_type_id_kernel(type))   \
+                            : (void *)(address)))
 #define READ(pointer, field)                                                   \
   (has_rdonly_cast ? (pointer)->field : BPF_CORE_READ(pointer, field))
 

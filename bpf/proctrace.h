@@ -39,16 +39,16 @@ enum record_has {
 
 struct task_record {
   __u32 has;
-  __u32 tid, pid;   /* in the reader's PID namespace */
-  __u32 state;      /* 0 to TASK_STATES - 1 */
-  __u64 start;      /* ns since boot, in the reader's time namespace */
-  __u64 wait;       /* ns in the run queue, of this thread */
+  __u32 tid, pid; /* in the reader's PID namespace */
+  __u32 state;    /* 0 to TASK_STATES - 1 */
+  __u64 start;    /* ns since boot, in the reader's time namespace */
+  __u64 wait;     /* ns in the run queue, of this thread */
 };
 
 /* What kernel/sched/cputime.c cputime_adjust() wants; ns. */
 struct raw_cputime {
-  __u64 utime, stime; /* sampled at ticks */
-  __u64 runtime;      /* exact */
+  __u64 utime, stime;             /* sampled at ticks */
+  __u64 runtime;                  /* exact */
   __u64 shown_utime, shown_stime; /* by the kernel, when last asked */
 };
 

@@ -62,8 +62,7 @@ static __always_inline __u32 nr_in(const struct reader *reader,
 static __always_inline struct reader get_reader(struct task_struct *current) {
   struct reader reader = {.level = current->thread_pid->level};
   if (reader.level > 0)
-    reader.ns =
-        (__u64)READ(upid_at(current->thread_pid, reader.level), ns);
+    reader.ns = (__u64)READ(upid_at(current->thread_pid, reader.level), ns);
   return reader;
 }
 
@@ -223,7 +222,8 @@ struct bitmap {
 static long count_word(__u32 index, struct bitmap *map) {
   if (index >= map->words)
     return 1;
-  map->count += __builtin_popcountll(read_u64((void *)(map->address + index * 8)));
+  map->count +=
+      __builtin_popcountll(read_u64((void *)(map->address + index * 8)));
   return 0;
 }
 

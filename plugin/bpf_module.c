@@ -89,8 +89,9 @@ static bool ask_kernel(struct tasks_bpf *skeleton, char *reason, size_t size) {
   /* The last of the helpers that we call to come, with Linux 5.19. */
   bool modern = has_helper(btf, "BPF_FUNC_map_lookup_percpu_elem");
   if (!modern)
-    snprintf(reason, size, "the kernel is too old: its BPF lacks the helper "
-                           "map_lookup_percpu_elem (Linux 5.19)");
+    snprintf(reason, size,
+             "the kernel is too old: its BPF lacks the helper "
+             "map_lookup_percpu_elem (Linux 5.19)");
   skeleton->rodata->has_rdonly_cast = has_kfunc(btf, "bpf_rdonly_cast");
   skeleton->rodata->cpus = (unsigned)libbpf_num_possible_cpus();
   btf__free(btf);
@@ -119,8 +120,8 @@ static bool load(struct bpf_tasks *tasks, bool with_threads, char *log,
   tasks->skeleton->rodata->with_threads = with_threads;
   int error = -tasks_bpf__load(tasks->skeleton);
   if (error == 0) {
-    tasks->link = bpf_program__attach_iter(tasks->skeleton->progs.visit_task,
-                                           NULL);
+    tasks->link =
+        bpf_program__attach_iter(tasks->skeleton->progs.visit_task, NULL);
     error = tasks->link == NULL ? errno : 0;
   }
   if (error != 0)

@@ -32,10 +32,10 @@ static bool has_old(const struct member *member, enum field field) {
 
 /* How much a counter grew since the last interval; remembers its value. */
 static uint64_t growth(struct member *member, const struct task *task,
-                       enum field field) {
+                       enum field field, bool rebase) {
   uint64_t *old = old_of(member, field);
   uint64_t now = task->value[field], before = *old;
-  bool known = has_old(member, field);
+  bool known = has_old(member, field) && !rebase;
   *old = now;
   return known && now > before ? now - before : 0;
 }
@@ -74,12 +74,12 @@ static void enter_channels(struct account *account, const struct task *task,
 }
 
 static void enter_process(struct member *member, const struct task *task,
-                          struct tally *tally) {
+                          field_set rebase, struct tally *tally) {
   struct account *account = open_account(member);
   for (enum field f = 0; f < COUNTER_COUNT; f++) {
     if (!is_to_count(member, task, f))
       continue;
-    uint64_t grown = growth(member, task, f);
+    uint64_t grown = growth(member, task, f, rebase & FIELD_BIT(f));
     tally->grown[f] += grown;
     tally->valid |= FIELD_BIT(f);
     if (account != NULL)
@@ -226,7 +226,7 @@ void ledger_update(struct selection *selection,
     note_reaping(member, &snapshot->tasks[i]);
     struct tally *tally =
         member->group == NULL ? &selection->other : &member->group->tally;
-    enter_process(member, &snapshot->tasks[i], tally);
+    enter_process(member, &snapshot->tasks[i], snapshot->rebase, tally);
     if (open_account(member) != NULL)
       enter_channels(member->account, &snapshot->tasks[i], snapshot, tally);
   }

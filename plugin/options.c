@@ -473,17 +473,25 @@ static void read_pss_budget(struct options *options,
 }
 
 static void read_source(struct options *options, const oconfig_item_t *item) {
-  const char *remedy = "want \"auto\" or \"procfs\"; there is no other source "
-                       "in this version";
+  static const char *const names[] = {
+      [SOURCE_AUTO] = "auto", [SOURCE_BPF] = "bpf", [SOURCE_PROCFS] = "procfs"};
+  const char *remedy = "want \"auto\", \"bpf\" or \"procfs\"";
   const char *name = get_text(item, remedy);
   if (name == NULL)
     return;
-  if (strcasecmp(name, "auto") == 0)
-    options->source = SOURCE_AUTO;
-  else if (strcasecmp(name, "procfs") == 0)
-    options->source = SOURCE_PROCFS;
-  else
-    complain(item, remedy);
+  for (enum source_choice i = SOURCE_AUTO; i <= SOURCE_PROCFS; i++) {
+    if (strcasecmp(name, names[i]) == 0) {
+      options->source = i;
+      return;
+    }
+  }
+  complain(item, remedy);
+}
+
+static void read_bpf_module(struct options *options,
+                            const oconfig_item_t *item) {
+  get_path(item, &options->bpf_module,
+           "want the absolute path of proctrace_bpf.so");
 }
 
 static void read_proc_root(struct options *options,
@@ -513,6 +521,7 @@ static const struct {
     {"PssInterval", read_pss_interval, false},
     {"PssBudget", read_pss_budget, false},
     {"Source", read_source, false},
+    {"BpfModule", read_bpf_module, false},
     {"ProcRoot", read_proc_root, false},
 };
 
@@ -564,6 +573,7 @@ void options_free(struct options *options) {
     free(options->tops[i].name);
   free(options->rules);
   free(options->tops);
+  free(options->bpf_module);
   free(options->proc_root);
   *options = (struct options){0};
 }

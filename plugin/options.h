@@ -11,7 +11,7 @@
 
 #include "select.h"
 
-enum source_choice { SOURCE_AUTO, SOURCE_PROCFS };
+enum source_choice { SOURCE_AUTO, SOURCE_BPF, SOURCE_PROCFS };
 
 struct options {
   struct rule *rules;
@@ -24,6 +24,7 @@ struct options {
   bool collect_given; /* the default holds no more */
   bool rule_given;    /* be it a broken one: no default of ours then */
   enum source_choice source;
+  char *bpf_module; /* NULL: where it was installed */
   char *proc_root;
   unsigned max_descriptors; /* UINT_MAX: find out */
   unsigned pss_interval;    /* seconds */

@@ -85,9 +85,9 @@ static bool leader_is_gone(const struct task *task) {
   return task->state == 'Z' && task->value[FIELD_THREADS] > 1;
 }
 
-/* False: it lives, but could not be read this time. */
-static bool scan_process(struct procfs *procfs, struct snapshot *snapshot,
+bool procfs_scan_process(struct source *source, struct snapshot *snapshot,
                          pid_t pid) {
+  struct procfs *procfs = (struct procfs *)source;
   struct known *known = known_find(&procfs->known, pid);
   int fd = known == NULL ? -1 : known->fds[KEPT_STAT];
   ssize_t n = fd < 0 ? -ESRCH : proc_reread(fd, &procfs->text);
@@ -128,7 +128,7 @@ void sort_numbers(struct proc_numbers *list) {
   }
 }
 
-static int procfs_scan(struct source *source, struct snapshot *snapshot) {
+void procfs_begin(struct source *source, struct snapshot *snapshot) {
   struct procfs *procfs = (struct procfs *)source;
   known_interval(&procfs->known);
   if (procfs->short_of_descriptors)
@@ -137,6 +137,10 @@ static int procfs_scan(struct source *source, struct snapshot *snapshot) {
   slowread_interval(procfs->slow, procfs->interval_ms);
   snapshot->ticks = (unsigned)procfs->ticks;
   snapshot->now_ticks = clock_ticks_now(procfs);
+}
+
+int procfs_scan_all(struct source *source, struct snapshot *snapshot) {
+  struct procfs *procfs = (struct procfs *)source;
   int status = proc_list(procfs->root_fd, ".", &procfs->pids);
   if (status != 0 && procfs->pids.count == 0)
     return status;
@@ -144,8 +148,13 @@ static int procfs_scan(struct source *source, struct snapshot *snapshot) {
   sort_numbers(&procfs->pids);
   for (size_t i = 0; i < procfs->pids.count; i++)
     snapshot->complete &=
-        scan_process(procfs, snapshot, procfs->pids.numbers[i]);
+        procfs_scan_process(source, snapshot, procfs->pids.numbers[i]);
   return 0;
+}
+
+static int procfs_scan(struct source *source, struct snapshot *snapshot) {
+  procfs_begin(source, snapshot);
+  return procfs_scan_all(source, snapshot);
 }
 
 /* --- detail: open files --- */

@@ -22,4 +22,14 @@ struct procfs_options {
 /* NULL after a line in the log. */
 struct source *procfs_new(const struct procfs_options *options);
 
+/*
+ * The parts of scan, for a source that sees the processes by itself and asks
+ * procfs for what it does not: begin an interval, then read all processes or
+ * single ones.  False: it lives, but could not be read this time.
+ */
+void procfs_begin(struct source *source, struct snapshot *snapshot);
+int procfs_scan_all(struct source *source, struct snapshot *snapshot);
+bool procfs_scan_process(struct source *source, struct snapshot *snapshot,
+                         pid_t pid);
+
 #endif

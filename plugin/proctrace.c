@@ -7,6 +7,7 @@
  * that fails ends the daemon, and a read callback that fails is called less
  * and less often.
  */
+#include "bpf_source.h"
 #include "host.h"
 #include "log.h"
 #include "metrics.h"
@@ -133,17 +134,37 @@ static void proctrace_free(struct proctrace *p) {
   free(p);
 }
 
+/* BPF where it can be had, with procfs for the rest; one line says why not. */
+static struct source *open_source(const char *root, unsigned interval_ms) {
+  struct source *procfs = procfs_new(&(struct procfs_options){
+      .root = root,
+      .max_descriptors = descriptor_budget(),
+      .interval_ms = interval_ms,
+  });
+  if (procfs == NULL || options.source == SOURCE_PROCFS)
+    return procfs;
+  char reason[512];
+  struct source *bpf = bpf_source_new(
+      &(struct bpf_source_options){
+          .module = options.bpf_module,
+          .root = root,
+          .threads = options.collect & GROUP_THREADS,
+      },
+      procfs, reason, sizeof(reason));
+  if (bpf != NULL)
+    return bpf;
+  log_line(options.source == SOURCE_BPF ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+           "values come from procfs and not from BPF: %s", reason);
+  return procfs;
+}
+
 static struct proctrace *proctrace_new(void) {
   struct proctrace *p = calloc(1, sizeof(*p));
   if (p == NULL)
     return NULL;
   const char *root = options.proc_root != NULL ? options.proc_root : "/proc";
   double interval = CDTIME_T_TO_DOUBLE(plugin_get_interval());
-  p->source = procfs_new(&(struct procfs_options){
-      .root = root,
-      .max_descriptors = descriptor_budget(),
-      .interval_ms = (unsigned)(interval * 1000),
-  });
+  p->source = open_source(root, (unsigned)(interval * 1000));
   int status = host_open(&p->host, root);
   p->selection = selection_new(&(struct selection_options){
       .rules = options.rules,

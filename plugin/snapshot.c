@@ -47,6 +47,7 @@ void snapshot_reset(struct snapshot *snapshot) {
   snapshot->thread_count = 0;
   snapshot->wchan_count = 0;
   snapshot->complete = false;
+  snapshot->rebase = 0;
   memset(snapshot->losses, 0, sizeof(snapshot->losses));
 }
 

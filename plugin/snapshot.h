@@ -171,6 +171,8 @@ struct snapshot {
   struct wchan *wchans;
   size_t wchan_count, wchan_capacity;
   uint64_t losses[LOSS_COUNT]; /* values lost in this interval */
+  field_set rebase; /* counters that come from another place than in the last
+                       interval: how much they differ says nothing */
   bool complete; /* every process was listed; false: who is missing may live */
 };
 

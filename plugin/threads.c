@@ -183,10 +183,13 @@ static void read_wchan(const struct reading *r, pid_t tid) {
 
 static bool sleeps(char state) { return state == 'S' || state == 'D'; }
 
-/* Set a process's sums; each is there once it was read of any thread. */
+/* Set a process's sums; each is there once it was read of any thread.  One
+ * that nobody asked for may be there from another source. */
 static void set_sums(const struct reading *r, unsigned valid) {
+  static const unsigned groups[SUMS] = {
+      GROUP_CONTEXTSWITCH, GROUP_CONTEXTSWITCH, GROUP_SCHED, GROUP_SCHED};
   for (int i = 0; i < SUMS; i++)
-    if (valid & 1u << i)
+    if ((valid & 1u << i) && (r->wanted & groups[i]))
       task_set(task_of(r), sum_fields[i], r->known->sums[i]);
 }
 
@@ -257,8 +260,10 @@ void read_threads(const struct reading *r) {
       single ? wanted & (GROUP_CONTEXTSWITCH | GROUP_SCHED) : wanted;
   if (!list_threads(r, wanted))
     return;
-  task->first_thread = r->snapshot->thread_count;
-  task->first_wchan = r->snapshot->wchan_count;
+  if (wanted & GROUP_THREADS)
+    task->first_thread = r->snapshot->thread_count;
+  if (wanted & GROUP_WCHAN)
+    task->first_wchan = r->snapshot->wchan_count;
   unsigned valid = 0;
   size_t count = 0;
   for (size_t i = 0; i < procfs->tids.count; i++) {

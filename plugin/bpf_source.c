@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "bpf_source.h"
+
+#include "bpf_loader.h"
+#include "bpf_pass.h"
+#include "log.h"
+#include "procfs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The kernel fills 32 KiB at once. */
+#define BUFFER_SIZE (32 << 10)
+
+/* The counters that procfs sums up by itself, from another start. */
+#define OWN_SUMS                                                               \
+  (FIELD_BIT(FIELD_VOLUNTARY) | FIELD_BIT(FIELD_INVOLUNTARY) |                 \
+   FIELD_BIT(FIELD_RUNTIME) | FIELD_BIT(FIELD_WAIT))
+
+struct bpf_source {
+  struct source source;
+  struct source *procfs;
+  const struct bpf_module *module;
+  struct bpf_tasks *tasks;
+  struct bpf_pass pass;
+  bool failed, failed_before; /* the iterator, in this interval and the last */
+  bool said;
+  char *buffer;
+};
+
+/* --- scan --- */
+
+static int read_pass(struct bpf_source *bpf, struct snapshot *snapshot) {
+  int fd = bpf->module->begin_pass(bpf->tasks);
+  if (fd < 0)
+    return fd;
+  ssize_t n;
+  int status = 0;
+  while (status == 0 && (n = read(fd, bpf->buffer, BUFFER_SIZE)) != 0) {
+    if (n > 0)
+      status = bpf_pass_take(&bpf->pass, snapshot, bpf->buffer, (size_t)n);
+    else if (errno != EAGAIN && errno != EINTR) /* EAGAIN: it took a break */
+      status = -errno;
+  }
+  close(fd);
+  return status;
+}
+
+static int bpf_scan(struct source *source, struct snapshot *snapshot) {
+  struct bpf_source *bpf = (struct bpf_source *)source;
+  procfs_begin(bpf->procfs, snapshot);
+  bpf_pass_begin(&bpf->pass);
+  snapshot->complete = true;
+  int status = read_pass(bpf, snapshot);
+  bpf->failed_before = bpf->failed;
+  bpf->failed = status != 0;
+  source->name = bpf->failed ? bpf->procfs->name : "bpf";
+  if (bpf->failed != bpf->failed_before)
+    snapshot->rebase = OWN_SUMS;
+  if (!bpf->failed) {
+    bpf_pass_end(&bpf->pass, snapshot);
+    return 0;
+  }
+  if (!bpf->said)
+    log_warning("the BPF task iterator cannot be read: %s; procfs takes its "
+                "place for this interval (said once; self/gauge-source_procfs "
+                "shows when)",
+                strerror(-status));
+  bpf->said = true;
+  bpf_pass_drop(&bpf->pass, snapshot);
+  return procfs_scan_all(bpf->procfs, snapshot);
+}
+
+/* --- detail --- */
+
+static void bpf_detail(struct source *source, struct snapshot *snapshot,
+                       const size_t *tasks, size_t n, unsigned wanted) {
+  struct bpf_source *bpf = (struct bpf_source *)source;
+  unsigned missing = bpf->failed ? wanted : 0;
+  for (size_t i = 0; i < n && !bpf->failed; i++)
+    missing |= bpf_pass_reveal(&bpf->pass, snapshot, tasks[i], wanted);
+  if (missing != 0)
+    bpf->procfs->detail(bpf->procfs, snapshot, tasks, n, missing);
+}
+
+static void bpf_identify(struct source *source, struct snapshot *snapshot,
+                         const size_t *tasks, size_t n, unsigned wanted,
+                         struct facts *facts) {
+  struct bpf_source *bpf = (struct bpf_source *)source;
+  bpf->procfs->identify(bpf->procfs, snapshot, tasks, n, wanted, facts);
+}
+
+/* --- life --- */
+
+static void release(struct bpf_source *bpf) {
+  if (bpf->tasks != NULL)
+    bpf->module->close_tasks(bpf->tasks);
+  free(bpf->buffer);
+  bpf_pass_free(&bpf->pass);
+  free(bpf);
+}
+
+static void bpf_free(struct source *source) {
+  struct bpf_source *bpf = (struct bpf_source *)source;
+  bpf->procfs->free(bpf->procfs);
+  release(bpf);
+}
+
+/*
+ * The iterator says the ids of our own PID namespace.  A proc file system of
+ * another one either does not know us, or shows one id of ours for each
+ * namespace from its own down to ours.
+ */
+static bool shows_our_pids(const char *root) {
+  char path[512], line[256], rest;
+  int pid, found = 0;
+  snprintf(path, sizeof(path), "%s/self/status", root);
+  FILE *status = fopen(path, "re");
+  while (status != NULL && found == 0 &&
+         fgets(line, sizeof(line), status) != NULL)
+    if (strncmp(line, "NSpid:", 6) == 0)
+      found = sscanf(line + 6, "%d %c", &pid, &rest);
+  if (status != NULL)
+    fclose(status);
+  return found == 1 && pid == getpid();
+}
+
+struct source *bpf_source_new(const struct bpf_source_options *options,
+                              struct source *procfs, char *reason,
+                              size_t size) {
+  if (!shows_our_pids(options->root)) {
+    snprintf(reason, size,
+             "ProcRoot \"%s\" does not show the PID namespace of collectd",
+             options->root);
+    return NULL;
+  }
+  const struct bpf_module *module =
+      bpf_loader_open(options->module, reason, size);
+  if (module == NULL)
+    return NULL;
+  struct bpf_source *bpf = calloc(1, sizeof(*bpf));
+  if (bpf == NULL || (bpf->buffer = malloc(BUFFER_SIZE)) == NULL) {
+    snprintf(reason, size, "out of memory");
+    free(bpf);
+    return NULL;
+  }
+  bpf->source = (struct source){
+      .name = "bpf",
+      .scan = bpf_scan,
+      .identify = bpf_identify,
+      .detail = bpf_detail,
+      .free = bpf_free,
+  };
+  bpf->procfs = procfs;
+  bpf->module = module;
+  bpf->pass = (struct bpf_pass){
+      .ticks = (unsigned)sysconf(_SC_CLK_TCK),
+      .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+      .with_threads = options->threads,
+      .procfs = procfs,
+  };
+  bpf->tasks = module->open_tasks(options->threads, reason, size);
+  if (bpf->tasks == NULL) {
+    release(bpf);
+    return NULL;
+  }
+  return &bpf->source;
+}

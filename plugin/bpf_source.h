@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The source that asks the kernel by BPF: every task in a few reads, no text.
+ *
+ * scan() has all numbers of all processes; detail() only says which of them
+ * were asked for.  What the iterator does not see (texts that rules match on,
+ * wait channels, PSS) comes from a procfs source, and so does everything of an
+ * interval in which the iterator could not be read.
+ */
+#ifndef PROCTRACE_BPF_SOURCE_H
+#define PROCTRACE_BPF_SOURCE_H
+
+#include "source.h"
+
+struct bpf_source_options {
+  const char *module; /* path; NULL: where it was installed */
+  const char *root;   /* procfs_options.root */
+  bool threads;       /* GROUP_THREADS will be asked for */
+};
+
+/*
+ * On top of a procfs source, which it then owns.  NULL, and one line in
+ * `reason`: the procfs source stays the caller's.
+ */
+struct source *bpf_source_new(const struct bpf_source_options *options,
+                              struct source *procfs, char *reason,
+                              size_t reason_size);
+
+#endif
