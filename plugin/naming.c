@@ -14,7 +14,7 @@ static bool is_harmless(char c) {
 
 static void clean(char *out, size_t size, const char *text) {
   size_t n = 0;
-  for (; text[n] != '\0' && n < size - 1; n++)
+  for (; n < size - 1 && text[n] != '\0'; n++)
     out[n] = is_harmless(text[n]) ? text[n] : '_';
   if (n == 0)
     out[n++] = '_';

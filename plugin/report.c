@@ -117,7 +117,7 @@ static void send_channels(struct sender *sender,
 /* Meta data reaches JSON and terminals: printable ASCII only. */
 static void copy_printable(char *out, size_t size, const char *text) {
   size_t n = 0;
-  for (; text[n] != '\0' && n < size - 1; n++)
+  for (; n < size - 1 && text[n] != '\0'; n++)
     out[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
   out[n] = '\0';
 }

@@ -12,7 +12,7 @@
 
 /* More hanging threads than these and nothing slow is read any more. */
 #define MAX_LEFT_BEHIND 8
-#define WORKER_STACK (128 * 1024) /* proc_list's buffer and then some */
+#define WORKER_STACK (128 * 1024) /* it does little more than read() */
 
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)

@@ -45,8 +45,8 @@ static void print_identifier(const struct metric *metric) {
 static void print_markdown(const struct metric *metric) {
   printf("| `");
   print_identifier(metric);
-  printf("` | %s | %s, %s | %s | ", metric->help, kind_of(metric),
-         metric->unit, collect_of(metric));
+  printf("` | %s | %s, %s | %s | ", metric->help, kind_of(metric), metric->unit,
+         collect_of(metric));
   print_scopes(metric);
   printf(" |\n");
 }

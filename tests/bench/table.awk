@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+#
+# The bench's results, lines of "<row> <N> <key> <value>", as one table. Keys:
+# us (CPU time) and calls (read calls) of a sample for each process, rss (kB),
+# lists (value lists of a sample), all (processes on the machine), times (how
+# often the floor it costs, where that was measured in turn with the floor).
+# Targets are judged for N of 1000 and more: a smaller sample is mostly noise
+# and fixed cost.
+
+{ value[$1, $2, $3] = $4 }
+
+function has(row, n) { return (row, n, "all") in value }
+function of(row, key) { return value[row, n, key] }
+
+function cell(number, times) {
+  if (number == "")
+    cells = cells sprintf("%12s %7s", "-", "")
+  else if (times == "")
+    cells = cells sprintf("%12.2f %7s", number, "")
+  else
+    cells = cells sprintf("%12.2f %6.2fx", number, times)
+}
+
+function judge(number) {
+  if (n >= 1000 && (worst == "" || number > worst))
+    worst = number
+}
+
+function print_line(label, target, most,   verdict) {
+  verdict = "met"
+  if (worst == "")
+    verdict = "not measured"
+  else if (worst > most)
+    verdict = sprintf("MISSED by %.1f %%", (worst / most - 1) * 100)
+  printf "%-48s%s   %s\n", label, cells,
+    target == "" ? "" : target ": " verdict
+  cells = worst = ""
+}
+
+# CPU time for each process, and how many times that of `reference`. With
+# `descriptors` only sizes whose descriptors can all be kept are judged.
+function cost(label, row, reference, target, most, descriptors,   i, times) {
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    times = ""
+    if (!has(row, n)) {
+      cell()
+      continue
+    }
+    if (reference != "" && has(reference, n)) {
+      times = of(row, "us") / of(reference, "us")
+      if (reference == "floor")
+        times = of(row, "times")
+      if (of(row, "all") * descriptors < nofile)
+        judge(times)
+    }
+    cell(of(row, "us"), times)
+  }
+  print_line(label, target, most)
+}
+
+function calls(label, row, target, most,   i, number) {
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    number = ""
+    if (has(row, n)) {
+      number = of(row, "calls") - of("empty", "calls")
+      judge(number)
+    }
+    cell(number)
+  }
+  print_line(label, target, most)
+}
+
+function list_us(row, reference) {
+  if (!has(row, n))
+    return ""
+  return (of(row, "us") - of(reference, "us")) * of(row, "all") / \
+    of(row, "lists")
+}
+
+function list_costs(target, most,   i, number, times) {
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    cell(list_us("lists", "empty"))
+  }
+  print_line("a value list, collectd's own floor")
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    number = times = ""
+    if (has("each", n)) {
+      number = list_us("each", "groups-all")
+      times = number / list_us("lists", "empty")
+      judge(times)
+    }
+    cell(number, times)
+  }
+  print_line("a value list, proctrace's processes", target, most)
+}
+
+# Bytes: `row` beyond `reference`, for each of `units`.
+function bytes(row, row_n, reference, reference_n, units) {
+  return (value[row, row_n, "rss"] - value[reference, reference_n, "rss"]) * \
+    1024 / units
+}
+
+function memory(   i, first, number) {
+  first = size[1]
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    number = ""
+    if (i > 1) {
+      number = bytes("groups-all", n, "groups-all", first, n - first)
+      judge(number)
+    }
+    cell(number)
+  }
+  print_line("bytes a process, groups only, beyond N = " first, "1024", 1024)
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    number = ""
+    if (has("each", n)) {
+      number = bytes("each", n, "lists", n, of("each", "all"))
+      judge(number)
+    }
+    cell(number)
+  }
+  print_line("bytes a process, beyond collectd's cache", "1024", 1024)
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    number = ""
+    if (has("threads", n)) {
+      number = bytes("threads", n, "groups-all", n, of("threads", "threads"))
+      judge(number)
+    }
+    cell(number)
+  }
+  print_line("bytes a thread, groups only", "64", 64)
+}
+
+END {
+  sizes_count = split(sizes, size)
+  printf "%-48s", ""
+  for (i = 1; i <= sizes_count; i++)
+    printf "%12s %7s", "N = " size[i], ""
+  print "   target\nCPU time of a sample, µs for each process"
+  cost("floor: stat status io schedstat fd", "floor")
+  cost("floor, descriptors kept", "floor-kept", "floor")
+  cost("proctrace's source", "source", "floor",
+    "1.15 x floor", 1.15)
+  cost("proctrace's source, descriptors kept", "source-kept", "floor",
+    "0.7 x floor, if all are kept", 0.7, 5)
+  cost("collectd's processes plugin", "processes")
+  cost("proctrace, groups only, equal fields", "groups", "processes",
+    "1/3 of processes", 1 / 3)
+  cost("processes + context switches, descriptors", "processes-more")
+  cost("proctrace, groups only, equal fields", "groups-more", "processes-more",
+    "1/3 of processes", 1 / 3)
+  cost("proctrace, groups only, all default fields", "groups-all")
+  cost("pidstat -d -r -u -w", "pidstat")
+  cost("proctrace, each process, all default fields", "each")
+  cost("floor: stat", "floor-stat")
+  cost("proctrace, processes unwatched", "unwatched", "floor-stat")
+  calls("read calls for a process unwatched", "unwatched",
+    "1 (and the host's files)", 1.05)
+  print "CPU time, µs for each value list"
+  list_costs("1.1 x floor", 1.1)
+  print "Resident memory"
+  memory()
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "host.h"
+
+#include <ltdl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "oconf.h"
+#include "series.h"
+
+#ifndef PROCTRACE_MODULE
+#define PROCTRACE_MODULE "./proctrace.la"
+#endif
+
+/* Called by the plugin: visible although all else may be hidden. */
+#define API __attribute__((visibility("default")))
+
+struct line {
+  int severity;
+  char text[1024]; /* collectd's own limit */
+};
+
+static struct {
+  lt_dlhandle module;
+  int (*config)(oconfig_item_t *);
+  plugin_init_cb init;
+  plugin_read_cb read;
+  user_data_t read_data;
+  plugin_shutdown_cb shutdown;
+} plugin;
+
+static cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700010000);
+static cdtime_t interval = TIME_T_TO_CDTIME_T_STATIC(10);
+static double duration;
+
+/* The plugin's helper threads may log too. */
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct line *lines;
+static size_t lines_num;
+
+static void die(const char *what, const char *why) {
+  fprintf(stderr, "host: %s: %s\n", what, why ? why : "?");
+  abort();
+}
+
+/* collectd's API ---------------------------------------------------------- */
+
+API int plugin_register_complex_config(const char *type,
+                                       int (*callback)(oconfig_item_t *)) {
+  if (strcmp(type, "proctrace"))
+    die("configuration registered as", type);
+  plugin.config = callback;
+  return 0;
+}
+
+API int plugin_register_init(const char *name, plugin_init_cb callback) {
+  (void)name;
+  plugin.init = callback;
+  return 0;
+}
+
+API int plugin_register_complex_read(const char *group, const char *name,
+                                     plugin_read_cb callback, cdtime_t every,
+                                     user_data_t const *user_data) {
+  (void)group, (void)every;
+  if (plugin.read)
+    die("a second read callback", name);
+  plugin.read = callback;
+  if (user_data)
+    plugin.read_data = *user_data;
+  return 0;
+}
+
+API int plugin_register_shutdown(const char *name,
+                                 plugin_shutdown_cb callback) {
+  (void)name;
+  plugin.shutdown = callback;
+  return 0;
+}
+
+API int plugin_dispatch_values(value_list_t const *list) {
+  series_record(list);
+  return 0;
+}
+
+API void plugin_log(int severity, const char *format, ...) {
+  pthread_mutex_lock(&log_lock);
+  struct line *grown = realloc(lines, (lines_num + 1) * sizeof(*lines));
+  if (!grown)
+    die("log", "no memory");
+  lines = grown;
+  lines[lines_num].severity = severity;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(lines[lines_num].text, sizeof(lines[0].text), format, args);
+  va_end(args);
+  lines_num++;
+  pthread_mutex_unlock(&log_lock);
+}
+
+API cdtime_t plugin_get_interval(void) { return interval; }
+
+API cdtime_t cdtime(void) { return now; }
+
+/* Driving the plugin ------------------------------------------------------ */
+
+void host_load(void) {
+  const char *path = getenv("PROCTRACE_MODULE");
+  void (*module_register)(void);
+
+  if (lt_dlinit())
+    die("lt_dlinit", lt_dlerror());
+  plugin.module = lt_dlopen(path ? path : PROCTRACE_MODULE);
+  if (!plugin.module)
+    die(path ? path : PROCTRACE_MODULE, lt_dlerror());
+  *(void **)&module_register = lt_dlsym(plugin.module, "module_register");
+  if (!module_register)
+    die("module_register", lt_dlerror());
+  module_register();
+  if (!plugin.config || !plugin.init || !plugin.shutdown)
+    die("module_register", "a callback was not registered");
+}
+
+void host_configure(const char *text) {
+  oconfig_item_t *root = oconf_parse(text);
+  for (int i = 0; i < root->children_num; i++) {
+    oconfig_item_t *item = &root->children[i];
+    if (strcasecmp(item->key, "Plugin") || item->values_num != 1 ||
+        strcmp(item->values[0].value.string, "proctrace"))
+      die("not a block of the plugin", item->key);
+    if (plugin.config(item))
+      die("the configuration callback", "failed: collectd would not start");
+  }
+  oconf_free(root);
+}
+
+void host_init(void) {
+  if (plugin.init())
+    die("the init callback", "failed");
+  if (!plugin.read)
+    die("init", "no read callback was registered");
+}
+
+static double monotonic(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+const char *host_read_once(void) {
+  series_next_read();
+  now += interval;
+  double begin = monotonic();
+  int err = plugin.read(&plugin.read_data);
+  duration = monotonic() - begin;
+  return err ? "  the read callback failed: collectd would call it less often\n"
+             : series_complaints();
+}
+
+double host_read_duration(void) { return duration; }
+
+/* In collectd's order: the read's data goes before the shutdown callback. */
+void host_shutdown(void) {
+  if (plugin.read_data.free_func)
+    plugin.read_data.free_func(plugin.read_data.data);
+  if (plugin.shutdown)
+    plugin.shutdown();
+  plugin.shutdown = NULL;
+}
+
+/* collectd never unloads; we do, so that what shutdown forgot is a leak. */
+void host_stop(void) {
+  host_shutdown();
+  if (plugin.module) {
+    lt_dlclose(plugin.module);
+    lt_dlexit();
+  }
+  memset(&plugin, 0, sizeof(plugin));
+  series_forget_all();
+  host_log_forget();
+}
+
+double host_now(void) { return CDTIME_T_TO_DOUBLE(now); }
+void host_set_now(double seconds) { now = DOUBLE_TO_CDTIME_T(seconds); }
+void host_set_interval(double s) { interval = DOUBLE_TO_CDTIME_T(s); }
+
+/* Its log ----------------------------------------------------------------- */
+
+unsigned host_log_count(int severity, const char *text) {
+  unsigned count = 0;
+  pthread_mutex_lock(&log_lock);
+  for (size_t i = 0; i < lines_num; i++)
+    count += (severity == ANY_SEVERITY || lines[i].severity == severity) &&
+             strstr(lines[i].text, text);
+  pthread_mutex_unlock(&log_lock);
+  return count;
+}
+
+void host_log_forget(void) {
+  pthread_mutex_lock(&log_lock);
+  free(lines);
+  lines = NULL;
+  lines_num = 0;
+  pthread_mutex_unlock(&log_lock);
+}
+
+void host_log_print(void) {
+  for (size_t i = 0; i < lines_num; i++)
+    fprintf(stderr, "  log %d: %s\n", lines[i].severity, lines[i].text);
+}

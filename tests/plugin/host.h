@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recording collectd: loads the plugin as collectd does, feeds it a
+ * configuration, calls its callbacks, and keeps what it says.
+ *
+ * There is one, since collectd's API has no handle.  Time stands still but
+ * for host_read_once(), which moves it on by one interval.
+ */
+#ifndef PROCTRACE_TESTS_HOST_H
+#define PROCTRACE_TESTS_HOST_H
+
+#include <stdbool.h>
+
+#include <collectd/core/daemon/plugin.h>
+
+/* Load the plugin anew, with all its variables as they were at the start. */
+void host_load(void);
+
+/* Text of a collectd.conf; each <Plugin proctrace> goes to the plugin. */
+void host_configure(const char *text);
+
+void host_init(void);
+
+/*
+ * One interval later: call the read callback.  Returns the complaints about
+ * what it sent (series.h) or about the callback itself, "" when all is well.
+ */
+const char *host_read_once(void);
+
+/* Seconds that the last read callback took. */
+double host_read_duration(void);
+
+/* Call the plugin's shutdown, as collectd does at its end. */
+void host_shutdown(void);
+
+/* The same if that was not yet, and unload it; a second call does nothing. */
+void host_stop(void);
+
+/* The time of the last read, in seconds since the epoch. */
+double host_now(void);
+void host_set_now(double seconds);
+void host_set_interval(double seconds);
+
+/* Log lines of this severity (or of any) that contain the text ("" for all),
+ * since the plugin was loaded or the lines were forgotten. */
+#define ANY_SEVERITY -1
+unsigned host_log_count(int severity, const char *text);
+void host_log_forget(void);
+/* For a message: all lines kept. */
+void host_log_print(void);
+
+#endif

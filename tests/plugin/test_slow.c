@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that never answer: a FIFO without a writer stands for a target that
+ * holds its locks.  The read callback is on time, and all others arrive.
+ */
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* An interval that a test can wait for, and what one target may cost of it. */
+#define SHORT_INTERVAL 2
+#define ON_TIME 1.0
+
+static void read_within(double seconds) {
+  read_once();
+  if (host_read_duration() > seconds)
+    fail_msg("the read callback took %.2f s", host_read_duration());
+}
+
+static void read_on_time(void) { read_within(ON_TIME); }
+
+/* Put the plain file back, and let go of who waits to open the FIFO: the
+ * plugin must not be unloaded under a thread of its. */
+static void release(struct fake_process *p, const char *name) {
+  int fd = open(fake_path(p, name), O_RDWR | O_NONBLOCK);
+  assert_true(fd >= 0);
+  fake_file(p, name, "");
+  fake_update(p);
+  usleep(20000);
+  close(fd);
+}
+
+static void given_one_stuck(const char *file, struct fake_process **stuck) {
+  host_set_interval(SHORT_INTERVAL);
+  *stuck = fake_process(7, "w", .rss_kib = 100, .rchar = 10, .pss_kib = 50,
+                        .cgroup = "/x");
+  fake_process(8, "w", .rss_kib = 200, .rchar = 20, .pss_kib = 60,
+               .cgroup = "/x");
+  fake_fifo(*stuck, file);
+}
+
+static void io_that_hangs(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("io", &stuck);
+  start("Process 'w'");
+  for (int i = 0; i < 3; i++) {
+    read_on_time();
+    not_sent("w-7/io_octets");
+    sent("w-7/ps_rss", 100 * 1024);
+    sent("w-8/io_octets", 20, 0);
+  }
+  assert_true(value("self/operations-dropped_stuck") >= 3);
+  assert_true(host_log_count(ANY_SEVERITY, "") <= 1);
+  release(stuck, "io");
+  read_times(2);
+  sent("w-7/io_octets", 10, 0);
+}
+
+/* The second read shows whether the target is waited for again. */
+static void who_hangs_is_not_waited_for_again(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("io", &stuck);
+  start("Process 'w'");
+  read_on_time();
+  read_on_time();
+  assert_true(host_read_duration() < 0.1);
+  release(stuck, "io");
+  read_once();
+}
+
+static void pss_that_hangs(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("smaps_rollup", &stuck);
+  start("Process 'w'; Collect 'memory' 'pss'; PssInterval 2");
+  read_on_time();
+  not_sent("w-7/bytes-pss");
+  sent("w-7/ps_rss", 100 * 1024);
+  sent("w-8/bytes-pss", 60 * 1024);
+  release(stuck, "smaps_rollup");
+  read_once();
+}
+
+static void a_command_line_that_hangs(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("cmdline", &stuck);
+  start("ProcessMatch 'all' 'w'");
+  read_on_time();
+  sent("all-8/ps_rss", 200 * 1024);
+  not_sent("all-7/*");
+  release(stuck, "cmdline");
+  for (int i = 0; i < 35 && !series_find("all-7/ps_rss"); i++)
+    read_on_time();
+  sent("all-7/ps_rss", 100 * 1024);
+}
+
+static void a_cgroup_that_hangs(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("cgroup", &stuck);
+  start("<Select 'x'>; Cgroup '/x'; </Select>");
+  read_on_time();
+  sent("x-8/ps_rss", 200 * 1024);
+  release(stuck, "cgroup");
+  read_once();
+}
+
+/* More than the plugin has threads for: still on time, and values that can't
+ * wait still arrive. */
+static void all_hang(void **state) {
+  (void)state;
+  enum { MANY = 30 };
+  struct fake_process *p[MANY];
+  host_set_interval(SHORT_INTERVAL);
+  for (int i = 0; i < MANY; i++) {
+    p[i] = fake_process(10 + i, "w", .rss_kib = 100, .rchar = 10);
+    fake_fifo(p[i], "io");
+  }
+  start("Process 'w'");
+  for (int i = 0; i < 4; i++) {
+    read_within(SHORT_INTERVAL);
+    sent_count(MANY, "w-*/ps_rss");
+    not_sent("w-*/io_octets");
+  }
+  for (int i = 0; i < MANY; i++)
+    release(p[i], "io");
+  read_times(2);
+  sent_count(MANY, "w-*/io_octets");
+}
+
+/* A thread that hangs outlives it, and cleans up after itself. */
+static void shutdown_does_not_wait(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("io", &stuck);
+  start("Process 'w'");
+  read_on_time();
+  alarm(5);
+  host_shutdown();
+  alarm(0);
+  release(stuck, "io");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(io_that_hangs),          TEST(who_hangs_is_not_waited_for_again),
+      TEST(pss_that_hangs),         TEST(a_command_line_that_hangs),
+      TEST(a_cgroup_that_hangs),    TEST(all_hang),
+      TEST(shutdown_does_not_wait),
+  };
+  return RUN(tests);
+}

@@ -1,0 +1,235 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# A private real collectd with the built plugin, and what it said. Tests run in
+# the build directory. Nothing of the system's collectd is touched.
+#
+#   collectd_start <<< "lines of <Plugin proctrace>"
+#   collectd_stop               # asks it to end; its exit status in $stopped
+#   work idle 60 1 0 0          # starts tests/work/idle under the name idle$me:
+#                               # its id in $worker, its words in ${ready[@]}
+#   at=$(next_read)             # time of a read that began after now, whole
+#   values "$at" INSTANCE       # "<type>[-<instance>] <column> <value>" lines
+#   value "$at" INSTANCE SERIES [COLUMN]
+#   column INSTANCE SERIES [COLUMN]    # all values ever written, in order
+#   logged PATTERN              # lines of the log that match
+#   proc_values PID             # the same lines as `values`, from /proc itself
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/../tap.sh"
+
+PATH=$PATH:/usr/sbin:/usr/local/sbin:/opt/collectd/sbin
+command -v collectd >/dev/null || skip_all "collectd is not installed"
+
+tmpdir
+# shellcheck disable=SC2154 # tap.sh sets it
+csv=$tmp/csv/test
+# What marks the processes of this test among all of the machine.
+me=$(($$ % 10000))
+# What to run collectd and workloads with, to be somebody else.
+as_user=()
+# A test may run collectd as somebody who cannot look into the build directory.
+chmod 755 "$tmp"
+mkdir "$tmp/plugins"
+cp .libs/proctrace.so "$tmp/plugins/" || exit 1
+
+collectd_start() { # stdin: the plugin's configuration
+  {
+    cat <<-EOF
+	Hostname "test"
+	FQDNLookup false
+	BaseDir "$tmp"
+	PIDFile "$tmp/pid"
+	Interval ${interval:-1}
+	WriteThreads 1
+	LoadPlugin logfile
+	LoadPlugin csv
+	PluginDir "$tmp/plugins"
+	LoadPlugin proctrace
+	<Plugin logfile>
+	  File "$tmp/log"
+	  PrintSeverity true
+	</Plugin>
+	<Plugin csv>
+	  DataDir "$tmp/csv"
+	  StoreRates false
+	</Plugin>
+	<Plugin proctrace>
+	EOF
+    cat
+    echo "</Plugin>"
+  } >"$tmp/conf"
+  spawn "${as_user[@]}" collectd -f -C "$tmp/conf"
+  # shellcheck disable=SC2154 # tap.sh sets it
+  collectd=$spawned
+  wait_for 10 reads_since 0 2 && return
+  diag "collectd does not read"$'\n'"$(tail -n 5 "$tmp/log")"
+  return 1
+}
+
+collectd_stop() {
+  kill "$collectd"
+  wait "$collectd"
+  # shellcheck disable=SC2034 # for the tests
+  stopped=$?
+}
+
+program() { # NAME; the path of a workload under which its command is $1$me
+  ln -sf "$PWD/tests/work/$1" "$tmp/$1$me"
+  echo "$tmp/$1$me"
+}
+
+# What it says is "ready <pid> ...", or "skip <why it cannot be>".
+work() { # NAME ARGUMENT...
+  local said=$tmp/said.$RANDOM name=$1
+  shift
+  spawn "${as_user[@]}" "$(program "$name")" "$@" >"$said"
+  # shellcheck disable=SC2034 # for the tests
+  worker=$spawned
+  wait_for 30 grep -q . "$said" || diag "$name does not start"
+  read -ra ready <"$said"
+  [ "${ready[0]-}" = ready ]
+}
+
+times() { # of all reads
+  cat "$csv"/proctrace-self/duration-read-* 2>/dev/null | grep -v epoch |
+    cut -d, -f1
+}
+
+reads_since() { # TIME COUNT
+  times | awk -v since="$1" -v want="$2" \
+    '$1 > since {n++} END {exit !(n >= want)}'
+}
+
+# One writing thread: when the next read has a value, the one before is whole.
+next_read() {
+  local now
+  now=$(date +%s.%N)
+  wait_for 20 reads_since "$now" 2 || diag "no read since $now"
+  times | awk -v since="$now" '$1 > since {print; exit}'
+}
+
+values() { # TIME INSTANCE
+  awk -F, -v at="$1" '
+    $1 == at {
+      name = FILENAME
+      sub(".*/", "", name)
+      sub("-[0-9]+-[0-9]+-[0-9]+$", "", name)
+      for (i = 2; i <= NF; i++) {
+        sub("\\.0+$", "", $i) # csv writes gauges with six decimals
+        print name, i - 1, $i
+      }
+    }' "$csv/proctrace-$2"/* 2>/dev/null | sort
+}
+
+value() { # TIME INSTANCE SERIES [COLUMN]
+  values "$1" "$2" | awk -v name="$3" -v column="${4:-1}" \
+    '$1 == name && $2 == column {print $3}'
+}
+
+column() { # INSTANCE SERIES [COLUMN]
+  cat "$csv/proctrace-$1/$2"-[0-9][0-9][0-9][0-9]-* 2>/dev/null |
+    grep -v epoch | cut -d, -f"$((${3:-1} + 1))"
+}
+
+never_falls() { # INSTANCE SERIES [COLUMN]
+  column "$@" | awk 'NR > 1 && $1 < last {print $1 " after " last; bad = 1}
+    {last = $1} END {exit bad || NR < 2}'
+}
+
+instances() { # PATTERN: names that have series, that match it whole
+  find "$csv" -mindepth 1 -maxdepth 1 -name 'proctrace-*' 2>/dev/null |
+    sed 's,.*/proctrace-,,' | grep -xE "$1"
+}
+
+logged() { # PATTERN
+  grep -E "$1" "$tmp/log"
+}
+
+within() { # VALUE LEAST MOST
+  awk -v value="$1" -v least="$2" -v most="$3" \
+    'BEGIN {exit !(value != "" && value >= least && value <= most)}'
+}
+
+# The lines of the first list whose series are in the second one.
+matching() { # LINES LINES
+  awk 'NR == FNR {want[$1, $2]; next} ($1, $2) in want' \
+    <(echo "$2") <(echo "$1")
+}
+
+# Whether all values of the second list that the first has as well lie between
+# those of the first and of the third: a look, a read of the plugin, a look.
+between() { # LINES LINES LINES; only counters make sense
+  awk '
+    FNR == 1 {file++}
+    file == 1 {least[$1, $2] = $3}
+    file == 2 {value[$1, $2] = $3}
+    file == 3 && ($1, $2) in least {
+      seen++
+      if (!(($1, $2) in value) || value[$1, $2] < least[$1, $2] ||
+          value[$1, $2] > $3) {
+        print $1, $2 ":", value[$1, $2], "not within", least[$1, $2], "and", $3
+        bad = 1
+      }
+    }
+    END {exit bad || !seen}' <(echo "$1") <(echo "$2") <(echo "$3")
+}
+
+counters() { # of the lines on stdin
+  grep -E '^(ps_cputime|ps_pagefaults|contextswitch|io_|disk_|derive)'
+}
+
+# What the kernel says of a process, by means that share nothing with the
+# plugin. A counter of threads is the sum over the threads that live.
+proc_values() { # PID
+  local hz
+  hz=$(getconf CLK_TCK)
+  {
+    sed 's/^/status /' "/proc/$1/status"
+    sed 's/.*) /stat /' "/proc/$1/stat"
+    sed 's/^/io /' "/proc/$1/io"
+    sed 's/^/taskstatus /' "/proc/$1"/task/*/status
+    sed 's/^/schedstat /' "/proc/$1"/task/*/schedstat
+    find "/proc/$1/fd" -type l | sed 's/^/fd /'
+  } | awk -v hz="$hz" '
+    function say(name, column, number) {
+      printf "%s %d %.0f\n", name, column, number
+    }
+    $1 == "status" && $2 == "VmRSS:" {say("ps_rss", 1, $3 * 1024)}
+    $1 == "status" && $2 == "VmHWM:" {say("ps_rss-peak", 1, $3 * 1024)}
+    $1 == "status" && $2 == "VmSize:" {say("ps_vm", 1, $3 * 1024)}
+    $1 == "status" && $2 == "VmPeak:" {say("ps_vm-peak", 1, $3 * 1024)}
+    $1 == "status" && $2 == "VmSwap:" {say("bytes-swap", 1, $3 * 1024)}
+    $1 == "stat" { # what follows the command: the state is field 3
+      say("ps_pagefaults", 1, $9)
+      say("ps_pagefaults", 2, $11)
+      say("ps_cputime", 1, $13 * 1000000 / hz)
+      say("ps_cputime", 2, $14 * 1000000 / hz)
+      say("ps_count", 1, 1)
+      say("ps_count", 2, $19)
+    }
+    $1 == "io" && $2 == "rchar:" {say("io_octets", 1, $3)}
+    $1 == "io" && $2 == "wchar:" {say("io_octets", 2, $3)}
+    $1 == "io" && $2 == "syscr:" {say("io_ops", 1, $3)}
+    $1 == "io" && $2 == "syscw:" {say("io_ops", 2, $3)}
+    $1 == "io" && $2 == "read_bytes:" {say("disk_octets", 1, $3)}
+    $1 == "io" && $2 == "write_bytes:" {say("disk_octets", 2, $3)}
+    $1 == "taskstatus" && $2 == "voluntary_ctxt_switches:" {voluntary += $3}
+    $1 == "taskstatus" && $2 == "nonvoluntary_ctxt_switches:" {forced += $3}
+    $1 == "taskstatus" && $2 == "State:" {state[$3]++}
+    $1 == "schedstat" {runtime += $2; wait += $3}
+    $1 == "fd" {files++}
+    END {
+      say("contextswitch-voluntary", 1, voluntary)
+      say("contextswitch-involuntary", 1, forced)
+      say("derive-runtime_ns", 1, runtime)
+      say("derive-wait_sum_ns", 1, wait)
+      say("ps_state-running", 1, state["R"])
+      say("ps_state-sleeping", 1, state["S"])
+      say("ps_state-blocked", 1, state["D"])
+      say("ps_state-stopped", 1, state["T"] + state["t"])
+      say("ps_state-zombies", 1, state["Z"] + state["X"])
+      say("ps_state-idle", 1, state["I"])
+      say("file_handles", 1, files)
+    }' | sort
+}

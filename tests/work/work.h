@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What all workloads share. A workload prints "ready <pid> ..." once it is in
+ * the state that its name promises, or "skip <reason>" and ends with 77. It
+ * ends with its parent and, whatever happens, after the seconds that are its
+ * first argument: a broken test leaves nothing behind.
+ */
+#ifndef PROCTRACE_TESTS_WORK_H
+#define PROCTRACE_TESTS_WORK_H
+
+#include <sys/types.h>
+
+/* Text to a number within [least, most]; anything else ends the program. */
+long work_number(const char *text, long least, long most);
+
+/* This process gets `signal` when its parent ends or the time is over. */
+void work_bound(long seconds, int signal);
+
+/* For a forked child: it is killed with its parent `parent`. */
+void work_follow(pid_t parent);
+
+/* Keeps the CPU busy for that long. */
+void work_spin(long milliseconds);
+
+_Noreturn void work_skip(const char *what);
+_Noreturn void work_fail(const char *what);
+
+#endif
