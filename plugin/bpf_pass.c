@@ -106,14 +106,19 @@ static bool add_thread(struct bpf_pass *pass, const struct task_record *record,
   return true;
 }
 
+/* /proc shows whole clock ticks, and so do we: nobody can tell the source. */
+static uint64_t whole_ticks_us(const struct bpf_pass *pass, uint64_t ns) {
+  return ns / (NS_PER_SECOND / pass->ticks) * (1000000 / pass->ticks);
+}
+
 /* What is in stat, and so always told, of a process or a thread. */
 static void set_stat(const struct bpf_pass *pass,
                      const struct snapshot *snapshot, uint64_t start,
                      struct cputime cpu, uint64_t minflt, uint64_t majflt,
                      struct task *task) {
   task->start = start / (NS_PER_SECOND / pass->ticks);
-  task_set(task, FIELD_UTIME, cpu.utime / 1000);
-  task_set(task, FIELD_STIME, cpu.stime / 1000);
+  task_set(task, FIELD_UTIME, whole_ticks_us(pass, cpu.utime));
+  task_set(task, FIELD_STIME, whole_ticks_us(pass, cpu.stime));
   task_set(task, FIELD_MINFLT, minflt);
   task_set(task, FIELD_MAJFLT, majflt);
   task_set(task, FIELD_AGE,

@@ -37,7 +37,8 @@ void configure(const char *options) {
 
 void start(const char *options) {
   char root[4200];
-  snprintf(root, sizeof(root), "ProcRoot '%s'", fakeproc_root());
+  snprintf(root, sizeof(root), "ProcRoot '%s'; Source 'procfs'",
+           fakeproc_root());
   host_load();
   configure(root);
   configure(options);

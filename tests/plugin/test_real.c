@@ -45,6 +45,7 @@ static void given_child(void (*f)(void)) {
 
 static void start_real(const char *options) {
   host_load();
+  configure("Source 'procfs'");
   configure(options);
   host_init();
 }
