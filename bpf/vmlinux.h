@@ -69,7 +69,7 @@ struct pid {
   struct upid numbers[0];
 };
 
-enum pid_type { PIDTYPE_TGID };
+enum pid_type { PIDTYPE_PID, PIDTYPE_TGID };
 
 struct timens_offsets {
   struct timespec64 boottime;

@@ -7,6 +7,7 @@
 
 #include "../bpf/proctrace.h"
 
+#include <dlfcn.h>
 #include <ltdl.h>
 
 /* Resident: what libbpf has set up in the process does not survive unloading
@@ -22,6 +23,15 @@ static lt_dlhandle open_resident(const char *path) {
   return handle;
 }
 
+/* Whatever is wrong, libltdl ends with the words of the last way it tried:
+ * "file not found".  dlopen() knows what is missing. */
+static const char *why_not(const char *path) {
+  const char *reason = NULL;
+  if (dlopen(path, RTLD_NOW | RTLD_LOCAL) == NULL)
+    reason = dlerror();
+  return reason != NULL ? reason : lt_dlerror();
+}
+
 const struct bpf_module *bpf_loader_open(const char *path, char *reason,
                                          size_t size) {
   if (path == NULL)
@@ -30,7 +40,7 @@ const struct bpf_module *bpf_loader_open(const char *path, char *reason,
   const struct bpf_module *module =
       handle == NULL ? NULL : lt_dlsym(handle, BPF_MODULE_SYMBOL);
   if (module == NULL) {
-    snprintf(reason, size, "cannot load %s: %s", path, lt_dlerror());
+    snprintf(reason, size, "no module: %s", why_not(path));
     return NULL;
   }
   if (module->abi != PROCTRACE_ABI) {

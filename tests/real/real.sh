@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # A private real collectd with the built plugin, and what it said. Tests run in
-# the build directory. Nothing of the system's collectd is touched.
+# the build directory. Nothing of the system's collectd is touched. The source is
+# procfs, or what the environment variable PROCTRACE_SOURCE says.
 #
 #   collectd_start <<< "lines of <Plugin proctrace>"
 #   collectd_stop               # asks it to end; its exit status in $stopped
@@ -55,6 +56,8 @@ collectd_start() { # stdin: the plugin's configuration
 	  StoreRates false
 	</Plugin>
 	<Plugin proctrace>
+	  Source "${PROCTRACE_SOURCE:-procfs}"
+	  BpfModule "$PWD/.libs/proctrace_bpf.so"
 	EOF
     cat
     echo "</Plugin>"
