@@ -65,9 +65,8 @@ struct member {
    * much these grew of late: the sign that children were waited for. */
   uint64_t *owed; /* see ledger.c; mostly NULL */
   uint64_t tree_minflt, reaped_minflt, reaped_fresh, reaped_before;
-  uint64_t pss, uss; /* of pss_round, see pss.h */
-  unsigned pss_round;
-  bool has_pss;
+  uint64_t pss, uss; /* if has_pss, of the last round; see pss.h */
+  bool pss_due, has_pss;
 };
 
 struct selection_options {
