@@ -17,7 +17,8 @@ const volatile __u32 cpus; /* that the machine can have */
  * Typed reads through an address that we computed ourselves, such as that of
  * the task around a list node.  bpf_rdonly_cast() (Linux 6.2, commit
  * a35b9af4ec2c) makes them plain loads; without it each is a call of
- * bpf_probe_read_kernel().
+ * bpf_probe_read_kernel().  What READ() reads through has to be a plain
+ * variable: of an expression, CO-RE would take each member for the kernel's.
  */
 void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
@@ -28,13 +29,15 @@ void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 #define READ(pointer, field)                                                   \
   (has_rdonly_cast ? (pointer)->field : BPF_CORE_READ(pointer, field))
 
-/* Eight bytes that stand anywhere, through a type that begins with as many. */
+/* What stands anywhere, through a type that begins with as many bytes. */
 static __always_inline __u64 read_u64(const void *address) {
-  return (__u64)READ(AT(struct timespec64, address), tv_sec);
+  struct timespec64 *number = AT(struct timespec64, address);
+  return (__u64)READ(number, tv_sec);
 }
 
 static __always_inline __s32 read_s32(const void *address) {
-  return READ(AT(struct upid, address), nr);
+  struct upid *number = AT(struct upid, address);
+  return READ(number, nr);
 }
 
 /*

@@ -42,39 +42,44 @@ struct reader {
   __u32 level;
 };
 
-/* What a pid is in the namespace of this level: an index that CO-RE does not
- * know, for the array is one of the kernel's own. */
-static __always_inline struct upid *upid_at(struct pid *pid, __u32 level) {
-  return AT(struct upid, (__u64)pid +
-                             bpf_core_field_offset(struct pid, numbers) +
+/*
+ * What stands for a pid, here by its address, in the namespace of this level:
+ * an index that CO-RE does not know, for the array is one of the kernel's own.
+ */
+static __always_inline struct upid *upid_at(__u64 pid, __u32 level) {
+  return AT(struct upid, pid + bpf_core_field_offset(struct pid, numbers) +
                              level * bpf_core_type_size(struct upid));
 }
 
-static __always_inline __u32 nr_in(const struct reader *reader,
-                                   struct pid *pid) {
-  if (pid == NULL || pid->level < reader->level)
+static __always_inline __u32 nr_in(const struct reader *reader, __u64 address) {
+  struct pid *pid = AT(struct pid, address);
+  if (address == 0 || READ(pid, level) < reader->level)
     return 0;
-  struct upid *upid = upid_at(pid, reader->level);
+  struct upid *upid = upid_at(address, reader->level);
   return (__u64)READ(upid, ns) == reader->ns ? READ(upid, nr) : 0;
 }
 
 /* In the first namespace a task's own ids serve, and these are not needed. */
 static __always_inline struct reader get_reader(struct task_struct *current) {
   struct reader reader = {.level = current->thread_pid->level};
-  if (reader.level > 0)
-    reader.ns = (__u64)READ(upid_at(current->thread_pid, reader.level), ns);
+  if (reader.level == 0)
+    return reader;
+  struct upid *upid = upid_at(read_u64(&current->thread_pid), reader.level);
+  reader.ns = (__u64)READ(upid, ns);
   return reader;
 }
 
 static __always_inline __u32 get_tid(const struct reader *reader,
                                      struct task_struct *task) {
-  return reader->level == 0 ? task->pid : nr_in(reader, task->thread_pid);
+  return reader->level == 0 ? task->pid
+                            : nr_in(reader, read_u64(&task->thread_pid));
 }
 
 static __always_inline __u32 get_pid(const struct reader *reader,
                                      struct task_struct *task) {
-  return reader->level == 0 ? task->tgid
-                            : nr_in(reader, task->signal->pids[PIDTYPE_TGID]);
+  return reader->level == 0
+             ? task->tgid
+             : nr_in(reader, read_u64(&task->signal->pids[PIDTYPE_TGID]));
 }
 
 /* --- state --- */

@@ -8,6 +8,7 @@
 
 #define IO_FIRST FIELD_RCHAR
 #define IO_LAST FIELD_WRITE_BYTES
+#define IO_COUNT (IO_LAST - IO_FIRST + 1)
 _Static_assert(IO_LAST == COUNTER_COUNT - 1, "the io counters are the last");
 
 /* --- one process --- */
@@ -35,7 +36,7 @@ static uint64_t growth(struct member *member, const struct task *task,
                        enum field field, bool rebase) {
   uint64_t *old = old_of(member, field);
   uint64_t now = task->value[field], before = *old;
-  bool known = has_old(member, field) && !rebase;
+  bool known = has_old(member, field) && !(rebase && member->sights > 1);
   *old = now;
   return known && now > before ? now - before : 0;
 }
@@ -73,6 +74,16 @@ static void enter_channels(struct account *account, const struct task *task,
   }
 }
 
+/* How much of its growth was counted before, in a child; see below. */
+static uint64_t pay(struct member *member, enum field field, uint64_t grown) {
+  if (member->owed == NULL || field < IO_FIRST)
+    return 0;
+  uint64_t *owed = &member->owed[field - IO_FIRST];
+  uint64_t paid = *owed < grown ? *owed : grown;
+  *owed -= paid;
+  return paid;
+}
+
 static void enter_process(struct member *member, const struct task *task,
                           field_set rebase, struct tally *tally) {
   struct account *account = open_account(member);
@@ -80,10 +91,10 @@ static void enter_process(struct member *member, const struct task *task,
     if (!is_to_count(member, task, f))
       continue;
     uint64_t grown = growth(member, task, f, rebase & FIELD_BIT(f));
-    tally->grown[f] += grown;
-    tally->valid |= FIELD_BIT(f);
     if (account != NULL)
       enter_counter(account, f, task->value[f], grown);
+    tally->value[f] += grown - pay(member, f, grown);
+    tally->valid |= FIELD_BIT(f);
   }
   for (enum field f = COUNTER_COUNT; f < FIELD_COUNT; f++) {
     if (!task_has(task, f))
@@ -108,6 +119,9 @@ static void open_or_close_account(struct member *member) {
     account->seen = 0;
     channels_free(&account->channels);
   } else if (member->group != NULL && account == NULL) {
+    /* What came from its children so far is in its counters already. */
+    free(member->owed);
+    member->owed = NULL;
     member->account = calloc(1, sizeof(*member->account));
     if (member->account != NULL)
       member->account->from_birth = member->born && member->sights == 1;
@@ -133,8 +147,10 @@ void account_totals(const struct account *account, const struct task *task,
  * When a process waits for a child that ended, the kernel adds the child's io
  * counters to its own (kernel/exit.c wait_task_zombie()).  What a group has
  * counted of the child while that lived would count once more in its parent:
- * it becomes a debt of the parent's group, paid from the growth to come.  A
- * parent that ignores SIGCHLD gets nothing added.  The two are told apart by
+ * so the parent owes it, and pays from its growth to come.  One that is not
+ * watched passes on what it owes to whoever waits for it.
+ *
+ * To a parent that ignores SIGCHLD nothing is added.  The two are told apart by
  * the page faults of reaped children, which the kernel adds in the same place
  * and shows in stat: they grow by all that the child had.
  */
@@ -160,10 +176,13 @@ static bool has_reaped(struct member *parent, uint64_t minflt) {
   return true;
 }
 
+/* Who had this pid when the child was born. */
 static const struct member *find_gone(const struct selection *selection,
-                                      pid_t pid) {
+                                      pid_t pid, const struct member *child) {
   for (size_t i = 0; i < selection->gone_count; i++)
-    if (selection->gone[i]->pid == pid)
+    if (selection->gone[i]->pid == pid &&
+        selection->gone[i]->start <= child->start &&
+        selection->gone[i] != child)
       return selection->gone[i];
   return NULL;
 }
@@ -174,43 +193,45 @@ static struct member *living_ancestor(const struct selection *selection,
                                       const struct member *gone) {
   for (int depth = 0; depth < 16 && gone != NULL; depth++) {
     ptrdiff_t place = selection_find(selection, gone->ppid);
-    if (place >= 0)
+    if (place >= 0 && selection->members[place]->start <= gone->start)
       return selection->members[place];
-    gone = find_gone(selection, gone->ppid);
+    gone = find_gone(selection, gone->ppid, gone);
   }
   return NULL;
 }
 
+/* What was counted of it: all that it had if it was watched, and what it owed
+ * still. */
+static uint64_t counted_of(const struct member *gone, enum field field) {
+  const struct account *account = open_account(gone);
+  uint64_t own = account == NULL ? 0 : account->old[field - STAT_COUNTER_COUNT];
+  return own + (gone->owed == NULL ? 0 : gone->owed[field - IO_FIRST]);
+}
+
 static void settle(const struct selection *selection, struct member *gone) {
   struct member *parent = living_ancestor(selection, gone);
-  if (open_account(gone) == NULL || parent == NULL || parent->group == NULL) {
-    gone->settled = true; /* nothing was counted, or nothing will be */
+  if (parent == NULL || (open_account(gone) == NULL && gone->owed == NULL)) {
+    gone->settled = true; /* nothing was counted, or nobody inherits */
     return;
   }
   if (!has_reaped(parent, gone->tree_minflt))
     return; /* not yet; it waits for one more interval */
-  for (enum field f = IO_FIRST; f <= IO_LAST; f++)
-    parent->group->tally.debt[f] += gone->account->old[f - STAT_COUNTER_COUNT];
   gone->settled = true;
+  if (parent->owed == NULL)
+    parent->owed = calloc(IO_COUNT, sizeof(*parent->owed));
+  if (parent->owed == NULL)
+    return;
+  for (enum field f = IO_FIRST; f <= IO_LAST; f++)
+    parent->owed[f - IO_FIRST] += counted_of(gone, f);
 }
 
 /* --- groups --- */
 
 static void tally_begin(struct tally *tally) {
   tally->valid &= FIELD_BIT(COUNTER_COUNT) - 1;
-  memset(tally->grown, 0, sizeof(tally->grown));
   channels_begin(&tally->channels);
   memset(&tally->value[COUNTER_COUNT], 0,
          sizeof(tally->value) - COUNTER_COUNT * sizeof(tally->value[0]));
-}
-
-static void tally_end(struct tally *tally) {
-  for (enum field f = 0; f < COUNTER_COUNT; f++) {
-    uint64_t paid =
-        tally->debt[f] < tally->grown[f] ? tally->debt[f] : tally->grown[f];
-    tally->debt[f] -= paid;
-    tally->value[f] += tally->grown[f] - paid;
-  }
 }
 
 void tally_free(struct tally *tally) { channels_free(&tally->channels); }
@@ -221,18 +242,17 @@ void ledger_update(struct selection *selection,
   for (size_t i = 0; i < selection->group_count; i++)
     tally_begin(&selection->groups[i]->tally);
   for (size_t i = 0; i < selection->count; i++) {
+    open_or_close_account(selection->members[i]);
+    note_reaping(selection->members[i], &snapshot->tasks[i]);
+  }
+  for (size_t i = 0; i < selection->gone_count; i++)
+    settle(selection, selection->gone[i]);
+  for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];
-    open_or_close_account(member);
-    note_reaping(member, &snapshot->tasks[i]);
     struct tally *tally =
         member->group == NULL ? &selection->other : &member->group->tally;
     enter_process(member, &snapshot->tasks[i], snapshot->rebase, tally);
     if (open_account(member) != NULL)
       enter_channels(member->account, &snapshot->tasks[i], snapshot, tally);
   }
-  for (size_t i = 0; i < selection->gone_count; i++)
-    settle(selection, selection->gone[i]);
-  tally_end(&selection->other);
-  for (size_t i = 0; i < selection->group_count; i++)
-    tally_end(&selection->groups[i]->tally);
 }

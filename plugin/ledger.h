@@ -31,9 +31,6 @@ struct account {
 struct tally {
   field_set valid; /* counters: once valid, always; gauges: now */
   uint64_t value[FIELD_COUNT];
-  uint64_t grown[COUNTER_COUNT]; /* in this interval */
-  /* Growth to come that was counted already, see ledger.c. */
-  uint64_t debt[COUNTER_COUNT];
   struct channels channels;
 };
 

@@ -270,10 +270,19 @@ static const struct {
     {"Children", set_children},
 };
 
-static bool read_select_line(struct rule *rule, const oconfig_item_t *item) {
-  for (size_t i = 0; i < sizeof(select_lines) / sizeof(select_lines[0]); i++)
-    if (strcasecmp(item->key, select_lines[i].key) == 0)
-      return select_lines[i].set(rule, item);
+static bool read_select_line(struct rule *rule, const oconfig_item_t *item,
+                             unsigned *given) {
+  for (size_t i = 0; i < sizeof(select_lines) / sizeof(select_lines[0]); i++) {
+    if (strcasecmp(item->key, select_lines[i].key) != 0)
+      continue;
+    if (*given & 1u << i) {
+      complain(item, "stands twice in this <Select>; lines that shall hold of "
+                     "different processes need a rule each");
+      return false;
+    }
+    *given |= 1u << i;
+    return select_lines[i].set(rule, item);
+  }
   complain(item, "no such line in <Select>; there are Process, ProcessMatch, "
                  "PidFile, Pid, User, Cgroup, Executable and Children");
   return false;
@@ -296,10 +305,11 @@ static void read_select(struct options *options, const oconfig_item_t *item) {
     return;
   }
   struct rule *rule = rule_append(options, item->values[0].value.string);
+  unsigned given = 0;
   if (rule == NULL)
     return;
   for (int i = 0; i < item->children_num; i++) {
-    if (!read_select_line(rule, &item->children[i])) {
+    if (!read_select_line(rule, &item->children[i], &given)) {
       rule_drop_last(options);
       return;
     }

@@ -32,6 +32,7 @@ bool reserve_indices(size_t **array, size_t *capacity, size_t count) {
 static void member_free(struct member *member) {
   account_free(member->account);
   free(member->cmdline);
+  free(member->owed);
   free(member);
 }
 

@@ -19,7 +19,7 @@ static void skip_blanks(struct cursor *c) {
 /* So many digits fit into 64 bits whatever they are. */
 #define SAFE_DIGITS 19
 
-static bool take_u64(struct cursor *c, uint64_t *out) {
+static bool scan_u64(struct cursor *c, uint64_t *out) {
   skip_blanks(c);
   const char *first = c->at, *at = first;
   uint64_t value = 0;
@@ -36,6 +36,11 @@ static bool take_u64(struct cursor *c, uint64_t *out) {
   }
   *out = value;
   return at > first;
+}
+
+/* A number at the very end of a text may be the half of one. */
+static bool take_u64(struct cursor *c, uint64_t *out) {
+  return scan_u64(c, out) && c->at < c->end;
 }
 
 /* A number that the kernel prints signed and that is never below zero where
@@ -285,7 +290,7 @@ static bool take_double(struct cursor *c, double *out) {
   word[n] = '\0';
   char *end;
   *out = strtod(word, &end);
-  return n > 0 && *end == '\0';
+  return n > 0 && *end == '\0' && c->at < c->end;
 }
 
 bool parse_loadavg(const char *text, size_t length, double load[3]) {
@@ -360,7 +365,7 @@ bool parse_pressure(const char *text, size_t length, struct pressure *some,
 
 bool parse_number(const char *text, size_t length, uint64_t *out) {
   struct cursor c = {text, text + length};
-  if (!take_u64(&c, out))
+  if (!scan_u64(&c, out))
     return false;
   while (c.at < c.end && strchr(" \t\r\n", *c.at) != NULL && *c.at != '\0')
     c.at++;

@@ -5,6 +5,17 @@
 
 #include <stdlib.h>
 
+/* Who comes later waits for the next round: else one might never end. */
+static void begin(struct pss *pss, const struct selection *selection) {
+  pss->running = true;
+  pss->age = 0;
+  for (size_t i = 0; i < selection->watched_count; i++) {
+    struct member *member = selection->members[selection->watched[i]];
+    member->pss_due = true;
+    member->has_pss = false;
+  }
+}
+
 /* Read those of this round that wait for it; true when nobody does then. */
 static bool read_some(struct pss *pss, struct source *source,
                       struct snapshot *snapshot, struct selection *selection) {
@@ -14,7 +25,7 @@ static bool read_some(struct pss *pss, struct source *source,
   bool all = true;
   for (size_t i = 0; i < selection->watched_count; i++) {
     size_t index = selection->watched[i];
-    if (selection->members[index]->pss_round == pss->round)
+    if (!selection->members[index]->pss_due)
       continue;
     if (n == pss->budget) {
       all = false;
@@ -26,7 +37,7 @@ static bool read_some(struct pss *pss, struct source *source,
   for (size_t i = 0; i < n; i++) {
     struct member *member = selection->members[due[i]];
     const struct task *task = &snapshot->tasks[due[i]];
-    member->pss_round = pss->round;
+    member->pss_due = false;
     member->has_pss = task_has(task, FIELD_PSS);
     member->pss = task->value[FIELD_PSS];
     member->uss = task->value[FIELD_USS];
@@ -51,11 +62,8 @@ static void show(const struct pss *pss, struct snapshot *snapshot,
 
 void pss_update(struct pss *pss, struct source *source,
                 struct snapshot *snapshot, struct selection *selection) {
-  if (!pss->running && (pss->round == 0 || pss->age >= pss->intervals)) {
-    pss->round++;
-    pss->age = 0;
-    pss->running = true;
-  }
+  if (!pss->running && (pss->age == 0 || pss->age >= pss->intervals))
+    begin(pss, selection);
   pss->age++;
   pss->complete = pss->running && read_some(pss, source, snapshot, selection);
   pss->running &= !pss->complete;

@@ -14,7 +14,7 @@
 struct pss {
   unsigned budget;    /* processes read in an interval */
   unsigned intervals; /* from the start of a round to the next, at least */
-  unsigned round, age;
+  unsigned age;       /* intervals since the last round began; 0: none has */
   bool running;
   bool complete; /* this interval's records carry the round's values */
 };

@@ -111,9 +111,14 @@ static bool read_pid_file(const char *path, pid_t *pid) {
   char text[32];
   ssize_t n = read(fd, text, sizeof(text));
   close(fd);
+  if (n <= 0)
+    return false;
+  /* The first line; some daemons, as PostgreSQL, write more. */
+  const char *newline = memchr(text, '\n', (size_t)n);
+  size_t length = newline == NULL ? (size_t)n : (size_t)(newline - text);
   uint64_t number;
-  if (n <= 0 || !parse_number(text, (size_t)n, &number) || number == 0 ||
-      number > INT32_MAX)
+  if (length == sizeof(text) || !parse_number(text, length, &number) ||
+      number == 0 || number > INT32_MAX)
     return false;
   *pid = (pid_t)number;
   return true;

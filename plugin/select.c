@@ -28,14 +28,25 @@ static size_t group_place(const struct selection *selection, const char *name) {
   return low;
 }
 
-/* The group of this name, new or not.  NULL: no memory. */
-static struct group *group_get(struct selection *selection, const char *text) {
+static struct group *group_find(const struct selection *selection,
+                                const char *text) {
   char name[NAME_SIZE];
   name_clean_group(name, text);
   size_t place = group_place(selection, name);
-  if (place < selection->group_count &&
-      strcmp(selection->groups[place]->name, name) == 0)
-    return selection->groups[place];
+  return place < selection->group_count &&
+                 strcmp(selection->groups[place]->name, name) == 0
+             ? selection->groups[place]
+             : NULL;
+}
+
+/* The group of this name, new or not.  NULL: no memory. */
+static struct group *group_get(struct selection *selection, const char *text) {
+  struct group *found = group_find(selection, text);
+  if (found != NULL)
+    return found;
+  char name[NAME_SIZE];
+  name_clean_group(name, text);
+  size_t place = group_place(selection, name);
   if (selection->group_count == selection->group_capacity) {
     size_t wanted = selection->group_capacity * 2 + 16;
     struct group **larger =
@@ -63,7 +74,8 @@ static struct group *group_get(struct selection *selection, const char *text) {
 static struct group *group_of_match(struct selection *selection,
                                     const struct rule *rule, const char *name) {
   if (rule_is_dynamic(rule) &&
-      selection->group_count >= selection->options.max_processes) {
+      selection->group_count >= selection->options.max_processes &&
+      group_find(selection, name) == NULL) {
     selection->no_group++;
     return NULL;
   }
@@ -97,7 +109,7 @@ static bool add_permanent_group(struct selection *selection, const char *name,
   if (group->permanent)
     log_warning("several rules are named \"%s\": they are one group",
                 group->name);
-  group->of_top = of_top && !group->permanent;
+  group->of_top = of_top && (group->of_top || !group->permanent);
   group->permanent = true;
   return true;
 }
@@ -119,25 +131,32 @@ static unsigned facts_needed(const struct selection *selection,
   return needed;
 }
 
+/*
+ * The first rule that holds.  Where the texts that its present rule needs could
+ * not be read (stuck, no right) that rule is believed to hold still: a lock
+ * that is held for long must not throw a process out of its group.
+ */
 static void decide(struct selection *selection, const struct task *task,
                    const struct facts *facts, struct member *member) {
   char name[NAME_SIZE];
+  int before = member->rule;
   member->rule = -1;
-  member->own = NULL;
   for (size_t i = 0; i < selection->options.rule_count; i++) {
     const struct rule *rule = &selection->options.rules[i];
+    if ((int)i == before && rule_may_match(rule, task) &&
+        (rule_facts(rule) & ~facts->known) != 0) {
+      member->rule = before;
+      return;
+    }
     if (!rule_matches(rule, task, facts, name, sizeof(name)))
       continue;
     member->own = group_of_match(selection, rule, name);
     member->rule = member->own == NULL ? -1 : (int)i;
     return;
   }
+  member->own = NULL;
 }
 
-/*
- * Whose texts could not be read (stuck, no right) keeps what was decided of
- * it: a lock that is held for long must not throw it out of its group.
- */
 static void decide_chunk(struct selection *selection, struct source *source,
                          struct snapshot *snapshot, const size_t *look,
                          size_t n, unsigned wanted) {
@@ -148,9 +167,7 @@ static void decide_chunk(struct selection *selection, struct source *source,
     source->identify(source, snapshot, look, n, wanted, facts);
   for (size_t i = 0; i < n; i++) {
     struct member *member = selection->members[look[i]];
-    const struct task *task = &snapshot->tasks[look[i]];
-    if (member->rule < 0 || (facts[i].known & wanted) == wanted)
-      decide(selection, task, &facts[i], member);
+    decide(selection, &snapshot->tasks[look[i]], &facts[i], member);
     facts_free(&facts[i]);
   }
 }

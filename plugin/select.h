@@ -60,12 +60,13 @@ struct member {
   char *cmdline;                    /* where it is told; NULL: not known */
   uint64_t old[STAT_COUNTER_COUNT]; /* the last values of these counters */
   uint64_t ranked[RANKS]; /* the last totals that Top ranks by growth */
+  unsigned ranked_known;  /* a bit for each that could be read */
   /* Page faults: own and reaped children's; of reaped children alone, and how
    * much these grew of late: the sign that children were waited for. */
+  uint64_t *owed; /* see ledger.c; mostly NULL */
   uint64_t tree_minflt, reaped_minflt, reaped_fresh, reaped_before;
-  uint64_t pss, uss; /* of pss_round, see pss.h */
-  unsigned pss_round;
-  bool has_pss;
+  uint64_t pss, uss; /* if has_pss, of the last round; see pss.h */
+  bool pss_due, has_pss;
 };
 
 struct selection_options {

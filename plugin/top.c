@@ -22,6 +22,17 @@ static uint64_t total_of(const struct task *task, enum rank rank) {
   }
 }
 
+static bool is_known(const struct task *task, enum rank rank) {
+  switch (rank) {
+  case RANK_IO:
+    return task_has(task, FIELD_READ_BYTES);
+  case RANK_WAIT:
+    return task_has(task, FIELD_WAIT);
+  default:
+    return true;
+  }
+}
+
 /* How much one process has to be on top; total breaks ties, so that an idle
  * machine shows the same processes each time. */
 struct claim {
@@ -37,12 +48,15 @@ static struct claim claim_of(const struct selection *selection,
                              const struct snapshot *snapshot, size_t index,
                              enum rank rank) {
   const struct member *member = selection->members[index];
-  struct claim claim = {.total = total_of(&snapshot->tasks[index], rank),
-                        .index = index};
+  struct claim claim = {.index = index};
+  if (!is_known(&snapshot->tasks[index], rank))
+    return claim;
+  claim.total = total_of(&snapshot->tasks[index], rank);
   uint64_t before = member->ranked[rank];
+  bool newborn = member->born && member->sights == 1;
   if (rank == RANK_RSS)
     claim.used = claim.total;
-  else if (member->sights > 1 || member->born)
+  else if (newborn || member->ranked_known & 1u << rank)
     claim.used = claim.total > before ? claim.total - before : 0;
   return claim;
 }
@@ -91,7 +105,14 @@ void top_choose(const struct top *top, struct group *group,
 
 void top_remember(struct selection *selection,
                   const struct snapshot *snapshot) {
-  for (size_t i = 0; i < selection->count; i++)
-    for (enum rank rank = 0; rank < RANKS; rank++)
-      selection->members[i]->ranked[rank] = total_of(&snapshot->tasks[i], rank);
+  for (size_t i = 0; i < selection->count; i++) {
+    struct member *member = selection->members[i];
+    member->ranked_known = 0;
+    for (enum rank rank = 0; rank < RANKS; rank++) {
+      if (!is_known(&snapshot->tasks[i], rank))
+        continue;
+      member->ranked[rank] = total_of(&snapshot->tasks[i], rank);
+      member->ranked_known |= 1u << rank;
+    }
+  }
 }

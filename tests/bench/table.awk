@@ -98,44 +98,43 @@ function list_costs(target, most,   i, number, times) {
   print_line("a value list, proctrace's processes", target, most)
 }
 
-# Bytes: `row` beyond `reference`, for each of `units`.
-function bytes(row, row_n, reference, reference_n, units) {
-  return (value[row, row_n, "rss"] - value[reference, reference_n, "rss"]) * \
-    1024 / units
+function rss(row, at) { return value[row, at, "rss"] * 1024 }
+
+# What collectd itself keeps of a series.
+function bytes_of_a_list() {
+  return (rss("lists-one", n) - rss("empty", n)) / of("lists-one", "lists")
 }
 
-function memory(   i, first, number) {
+# How much memory grows with a process more than those of the first size, less
+# what collectd keeps of its series.
+function bytes(label, row, target, most,   i, first, lists, number) {
   first = size[1]
   for (i = 1; i <= sizes_count; i++) {
     n = size[i]
     number = ""
-    if (i > 1) {
-      number = bytes("groups-all", n, "groups-all", first, n - first)
+    if (i > 1 && has(row, n)) {
+      lists = of(row, "lists") - value[row, first, "lists"]
+      number = (rss(row, n) - rss(row, first) - lists * bytes_of_a_list()) / \
+        (n - first)
       judge(number)
     }
     cell(number)
   }
-  print_line("bytes a process, groups only, beyond N = " first, "1024", 1024)
-  for (i = 1; i <= sizes_count; i++) {
-    n = size[i]
-    number = ""
-    if (has("each", n)) {
-      number = bytes("each", n, "lists", n, of("each", "all"))
-      judge(number)
-    }
-    cell(number)
-  }
-  print_line("bytes a process, beyond collectd's cache", "1024", 1024)
+  print_line(label, target, most)
+}
+
+function thread_bytes(label, target, most,   i, number) {
   for (i = 1; i <= sizes_count; i++) {
     n = size[i]
     number = ""
     if (has("threads", n)) {
-      number = bytes("threads", n, "groups-all", n, of("threads", "threads"))
+      number = (rss("threads", n) - rss("groups-all", n)) / \
+        of("threads", "threads")
       judge(number)
     }
     cell(number)
   }
-  print_line("bytes a thread, groups only", "64", 64)
+  print_line(label, target, most)
 }
 
 END {
@@ -153,8 +152,12 @@ END {
   cost("collectd's processes plugin", "processes")
   cost("proctrace, groups only, equal fields", "groups", "processes",
     "1/3 of processes", 1 / 3)
+  cost("the same, descriptors kept", "groups-kept", "processes",
+    "1/3 of processes", 1 / 3)
   cost("processes + context switches, descriptors", "processes-more")
   cost("proctrace, groups only, equal fields", "groups-more", "processes-more",
+    "1/3 of processes", 1 / 3)
+  cost("the same, descriptors kept", "groups-more-kept", "processes-more",
     "1/3 of processes", 1 / 3)
   cost("proctrace, groups only, all default fields", "groups-all")
   cost("pidstat -d -r -u -w", "pidstat")
@@ -165,6 +168,8 @@ END {
     "1 (and the host's files)", 1.05)
   print "CPU time, µs for each value list"
   list_costs("1.1 x floor", 1.1)
-  print "Resident memory"
-  memory()
+  print "Resident memory, bytes more than with N = " size[1]
+  bytes("a process, groups only", "groups-all", "1024", 1024)
+  bytes("a process with few series, less their cache", "each-one", "1024", 1024)
+  thread_bytes("a thread, groups only", "64", 64)
 }

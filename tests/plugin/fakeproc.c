@@ -317,7 +317,7 @@ uint64_t fake_now(void) {
 }
 
 struct fake_process *fake_process_add(struct fake_process process) {
-  struct fake_process *p = malloc(sizeof(*p));
+  struct fake_process *p = calloc(1, sizeof(*p));
   must(p, "fake process");
   *p = process;
   p->ppid = p->ppid ? p->ppid : 1;
@@ -347,7 +347,7 @@ void fake_end(struct fake_process *process) {
 
 struct fake_thread *fake_thread_add(struct fake_thread thread) {
   struct fake_process *p = thread.process;
-  struct fake_thread *t = malloc(sizeof(*t));
+  struct fake_thread *t = calloc(1, sizeof(*t));
   must(t && p->threads_num < FAKE_THREADS_MAX, "fake thread");
   *t = thread;
   t->state = t->state ? t->state : 'S';

@@ -10,6 +10,8 @@
 #define NOBODY 65534
 #define START_TIME (FAKE_BOOT_TIME + 10000)
 
+static bool unprivileged; /* by become_unprivileged() */
+
 int fixture_setup(void **state) {
   (void)state;
   fakeproc_create();
@@ -20,8 +22,9 @@ int fixture_setup(void **state) {
 
 int fixture_end(void **state) {
   (void)state;
-  if (geteuid() && (seteuid(0) || setegid(0)))
+  if (unprivileged && (seteuid(0) || setegid(0)))
     return -1;
+  unprivileged = false;
   host_stop();
   fakeproc_remove();
   return 0;
@@ -145,6 +148,7 @@ void become_unprivileged(void) {
     skip();
   if (setegid(NOBODY) || seteuid(NOBODY))
     fail_msg("cannot become another user");
+  unprivileged = true;
   /* Else the kernel hides even our own files in /proc from us. */
   prctl(PR_SET_DUMPABLE, 1);
 }

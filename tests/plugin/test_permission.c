@@ -18,6 +18,8 @@ static void given_processes(void) {
 }
 
 static void set_mode(const char *name, mode_t mode) {
+  if (geteuid()) /* we could not remove them ourselves */
+    skip();
   for (int i = 0; i < PROCESSES; i++)
     assert_int_equal(chmod(fake_path(p[i], name), mode), 0);
 }

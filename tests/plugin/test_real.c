@@ -34,11 +34,14 @@ static _Noreturn void pause_for_good(void) {
 
 /* A child that runs f, and ends with us whatever happens to us. */
 static void given_child(void (*f)(void)) {
+  pid_t parent = getpid();
   child = fork();
   assert_true(child >= 0);
   if (child)
     return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent)
+    _exit(1);
   f();
   pause_for_good();
 }

@@ -553,6 +553,26 @@ static void pss_has_a_budget(void **state) {
   sent("work/bytes-pss", 900 * 1024);
 }
 
+/* More new ones each time than the budget: those that stay are still told. */
+static void pss_in_a_crowd_that_changes(void **state) {
+  (void)state;
+  struct fake_process *crowd[6] = {NULL};
+  fake_process(7, "stays", .pss_kib = 100);
+  start("ProcessMatch 'all' '.'; Collect 'pss'; PssInterval 10; PssBudget 3");
+  unsigned told = 0;
+  for (int read = 0; read < 12; read++) {
+    for (int i = 0; i < 6; i++) {
+      if (crowd[i])
+        fake_end(crowd[i]);
+      crowd[i] = fake_process(100 + read * 10 + i, "crowd", .pss_kib = 1,
+                              .starttime = fake_now());
+    }
+    read_once();
+    told += series_find("all-7/bytes-pss") != NULL;
+  }
+  assert_true(told > 0);
+}
+
 static void without_processes_groups_threads(void **state) {
   (void)state;
   given_redis();
@@ -597,6 +617,7 @@ int main(void) {
       TEST(an_empty_command),
       TEST(pss_has_an_interval_of_its_own),
       TEST(pss_has_a_budget),
+      TEST(pss_in_a_crowd_that_changes),
       TEST(without_processes_groups_threads),
   };
   return RUN(tests);

@@ -71,7 +71,7 @@ static void load(void) {
 const struct data_type *types_db_find(const char *name) {
   if (!types_num)
     load();
-  struct data_type key;
+  struct data_type key = {0};
   snprintf(key.name, sizeof(key.name), "%s", name);
   return bsearch(&key, types, types_num, sizeof(types[0]), by_name);
 }

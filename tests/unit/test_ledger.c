@@ -91,6 +91,28 @@ static void a_fallen_value_goes_on_from_there(void **state) {
   assert_int_equal(told_of("a", FIELD_WAIT), 105);
 }
 
+/* Another source may know more, or less, of what was before. */
+static void another_source_makes_no_jump(void **state) {
+  (void)state;
+  begin_with_a();
+  interval();
+  struct being *seven = born(7, "a");
+  seven->value[FIELD_WAIT] = 100;
+  seven->value[FIELD_RCHAR] = 10;
+  interval();
+  seven->value[FIELD_WAIT] = 5000;
+  seven->value[FIELD_RCHAR] = 12;
+  born(8, "a")->value[FIELD_WAIT] = 3;
+  interval_of_another_source(FIELD_BIT(FIELD_WAIT));
+  assert_int_equal(told(7, FIELD_WAIT), 100);
+  assert_int_equal(told(7, FIELD_RCHAR), 12);
+  assert_int_equal(told_of("a", FIELD_WAIT), 103); /* 8 is new to any source */
+  being(7)->value[FIELD_WAIT] = 5007;
+  interval();
+  assert_int_equal(told(7, FIELD_WAIT), 107);
+  assert_int_equal(told_of("a", FIELD_WAIT), 110);
+}
+
 static void a_gap_loses_nothing(void **state) {
   (void)state;
   begin_with_a();
@@ -471,6 +493,7 @@ int main(void) {
       TEST(group_counts_all_of_who_is_born),
       TEST(nobody_is_born_after_an_incomplete_scan),
       TEST(a_fallen_value_goes_on_from_there),
+      TEST(another_source_makes_no_jump),
       TEST(a_gap_loses_nothing),
       TEST(who_becomes_readable_late),
       TEST(a_reused_pid_is_another_process),

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* Long enough that a busy machine does not look like a hanging target. */
-#define INTERVAL_MS 1600
+#define INTERVAL_MS 1200
 #define PATIENCE_MS (INTERVAL_MS / 8)
 #define BUDGET_MS (INTERVAL_MS / 2)
 /* How late a busy machine, or valgrind, may let us be. */
@@ -318,7 +318,6 @@ static void first_last_and_only(void **state) {
   given_hanging(1, "io");
   given_hanging(3, "io");
   given_hanging(4, "cmdline");
-  slowread_interval(slow, 4 * INTERVAL_MS);
   for (int pid = 1; pid <= 3; pid++)
     wanted(SLOW_IO, pid);
   read_batch();

@@ -201,9 +201,12 @@ void reap(pid_t pid) {
   vanish(pid);
 }
 
-void interval(void) {
+void interval(void) { interval_of_another_source(0); }
+
+void interval_of_another_source(field_set counters) {
   snapshot_reset(&snapshot);
   assert_int_equal(source.scan(&source, &snapshot), 0);
+  snapshot.rebase = counters;
   assert_int_equal(selection_update(selection, &source, &snapshot), 0);
   source.detail(&source, &snapshot, selection->watched,
                 selection->watched_count,

@@ -60,6 +60,8 @@ void vanish(pid_t pid);
 void reap(pid_t pid);
 
 void interval(void);
+/* In this one these counters come from somewhere else. */
+void interval_of_another_source(field_set counters);
 void intervals(unsigned n);
 
 /* --- what the plugin makes of it --- */
