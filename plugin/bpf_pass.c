@@ -218,7 +218,9 @@ static bool add_process(struct bpf_pass *pass, struct snapshot *snapshot,
   if (old != NULL) {
     seen->wait = old->wait;
     seen->shown = old->shown;
+    seen->old_thread_count = old->thread_count;
   }
+  seen->thread_count = record->threads;
   seen->shown = adjust(&record->cpu, seen->shown);
   task->pid = seen->pid;
   task->ppid = (pid_t)record->parent;
@@ -331,6 +333,28 @@ static struct process_seen *find_process(struct bpf_pass *pass, pid_t pid,
              : NULL;
 }
 
+/* It had several threads at the last pass and has one now. */
+static bool was_joined(const struct process_seen *process) {
+  return process->thread_count == 1 && process->old_thread_count > 1;
+}
+
+/*
+ * If another thread than the leader has called execve(), it is the leader now
+ * (fs/exec.c de_thread()): so the greatest value of the last pass that it can
+ * have grown from is its own.
+ */
+static const struct thread_seen *find_greatest(const struct bpf_pass *pass,
+                                               const struct thread_seen *now) {
+  const struct thread_seen *best = NULL;
+  for (size_t i = 0; i < pass->old_threads.count; i++) {
+    const struct thread_seen *old = &pass->old_threads.threads[i];
+    if (old->pid == now->pid && old->wait <= now->wait &&
+        (best == NULL || old->wait > best->wait))
+      best = old;
+  }
+  return best;
+}
+
 /*
  * The kernel forgets how long a thread waited once that has ended: so the
  * process's sum is one of ours, and grows by what each of its threads grew.
@@ -347,6 +371,8 @@ void bpf_pass_end(struct bpf_pass *pass, struct snapshot *snapshot) {
     if (process == NULL)
       continue;
     process->wait += thread->wait;
+    if (was_joined(process))
+      old = find_greatest(pass, thread);
     if (old != NULL && old->wait <= thread->wait)
       process->wait -= old->wait;
     snapshot->tasks[process - pass->processes.processes].value[FIELD_WAIT] =
@@ -385,6 +411,10 @@ static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
        i = pass->threads.threads[i - 1].next) {
     const struct thread_seen *seen = &pass->threads.threads[i - 1];
     const struct thread_numbers *numbers = &pass->numbers[i - 1];
+    if (snapshot->thread_count >= snapshot->thread_limit) {
+      snapshot->threads_refused++;
+      continue;
+    }
     struct task *thread = snapshot_add_thread(snapshot);
     if (thread == NULL)
       return;

@@ -34,6 +34,7 @@ struct process_seen {
   unsigned given;                     /* field groups that were looked at */
   field_set found;                    /* fields among them that have a value */
   uint32_t first_thread, last_thread; /* 0: none */
+  uint32_t thread_count, old_thread_count;
 };
 
 struct process_list {

@@ -18,9 +18,12 @@ int host_open(struct host_reader *reader, const char *root) {
   return reader->root_fd < 0 ? -errno : 0;
 }
 
-static size_t read_file(struct host_reader *reader, const char *name) {
+/* Its text, "" if it can't be read. */
+static const char *read_file(struct host_reader *reader, const char *name,
+                             size_t *length) {
   ssize_t n = proc_read(reader->root_fd, name, &reader->text);
-  return n < 0 ? 0 : (size_t)n;
+  *length = n < 0 ? 0 : (size_t)n;
+  return n < 0 ? "" : reader->text.data;
 }
 
 void host_read(struct host_reader *reader, struct host *host) {
@@ -30,22 +33,22 @@ void host_read(struct host_reader *reader, struct host *host) {
       [PRESSURE_MEMORY] = "pressure/memory",
   };
   host->memory_total = host->memory_available = host->swap_used = -1;
-  size_t n = read_file(reader, "loadavg");
-  if (!parse_loadavg(reader->text.data, n, host->load))
+  size_t n;
+  const char *text = read_file(reader, "loadavg", &n);
+  if (!parse_loadavg(text, n, host->load))
     host->load[0] = host->load[1] = host->load[2] = -1;
-  n = read_file(reader, "meminfo");
-  parse_meminfo(reader->text.data, n, &host->memory_total,
-                &host->memory_available, &host->swap_used);
+  text = read_file(reader, "meminfo", &n);
+  parse_meminfo(text, n, &host->memory_total, &host->memory_available,
+                &host->swap_used);
   if (reader->reads++ % CPUS_READS == 0) {
-    n = read_file(reader, "stat");
-    parse_cpus_and_boot(reader->text.data, n, &reader->cpus,
-                        &reader->boot_time);
+    text = read_file(reader, "stat", &n);
+    parse_cpus_and_boot(text, n, &reader->cpus, &reader->boot_time);
   }
   host->cpus = reader->cpus;
   host->boot_time = reader->boot_time;
   for (int i = 0; i < PRESSURE_RESOURCES; i++) {
-    n = read_file(reader, pressures[i]);
-    parse_pressure(reader->text.data, n, &host->some[i], &host->full[i]);
+    text = read_file(reader, pressures[i], &n);
+    parse_pressure(text, n, &host->some[i], &host->full[i]);
   }
 }
 

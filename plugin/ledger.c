@@ -84,12 +84,20 @@ static uint64_t pay(struct member *member, enum field field, uint64_t grown) {
   return paid;
 }
 
+/* Where counting only begins, what came from children is no growth. */
+static void forgive(struct member *member, enum field field) {
+  if (member->owed != NULL && field >= IO_FIRST)
+    member->owed[field - IO_FIRST] = 0;
+}
+
 static void enter_process(struct member *member, const struct task *task,
                           field_set rebase, struct tally *tally) {
   struct account *account = open_account(member);
   for (enum field f = 0; f < COUNTER_COUNT; f++) {
     if (!is_to_count(member, task, f))
       continue;
+    if (!has_old(member, f))
+      forgive(member, f);
     uint64_t grown = growth(member, task, f, rebase & FIELD_BIT(f));
     if (account != NULL)
       enter_counter(account, f, task->value[f], grown);
@@ -119,9 +127,6 @@ static void open_or_close_account(struct member *member) {
     account->seen = 0;
     channels_free(&account->channels);
   } else if (member->group != NULL && account == NULL) {
-    /* What came from its children so far is in its counters already. */
-    free(member->owed);
-    member->owed = NULL;
     member->account = calloc(1, sizeof(*member->account));
     if (member->account != NULL)
       member->account->from_birth = member->born && member->sights == 1;
@@ -245,7 +250,7 @@ void ledger_update(struct selection *selection,
     open_or_close_account(selection->members[i]);
     note_reaping(selection->members[i], &snapshot->tasks[i]);
   }
-  for (size_t i = 0; i < selection->gone_count; i++)
+  for (size_t i = 0; i < selection->gone_count && snapshot->complete; i++)
     settle(selection, selection->gone[i]);
   for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];

@@ -214,6 +214,9 @@ const struct loss_text loss_texts[LOSS_COUNT] = {
         {"operations", "dropped_stuck",
          "a process holds its lock for long: its I/O counters, command line "
          "or PSS are left out until it lets go"},
+    [LOSS_LATE] = {"operations", "dropped_late",
+                   "reading took three quarters of the interval: the rest is "
+                   "left out; raise the Interval, or watch less"},
     [LOSS_DESCRIPTORS] =
         {"operations", "dropped_descriptors",
          "no file descriptor left; raise LimitNOFILE of collectd's unit, or "

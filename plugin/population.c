@@ -29,11 +29,30 @@ bool reserve_indices(size_t **array, size_t *capacity, size_t count) {
   return true;
 }
 
+/* So long the missing may come back while scans don't list everyone. */
+#define INCOMPLETE_SCANS 10
+
 static void member_free(struct member *member) {
   account_free(member->account);
   free(member->cmdline);
   free(member->owed);
   free(member);
+}
+
+/*
+ * A scan that missed a process has it among those gone: it is the same still.
+ */
+static struct member *revive(struct selection *selection,
+                             const struct task *task) {
+  for (size_t i = 0; i < selection->gone_count; i++) {
+    struct member *member = selection->gone[i];
+    if (member->pid != task->pid || member->start != task->start)
+      continue;
+    selection->gone[i] = selection->gone[--selection->gone_count];
+    member->gone_for = 0;
+    return member;
+  }
+  return NULL;
 }
 
 static struct member *member_new(const struct task *task, bool born) {
@@ -47,12 +66,13 @@ static struct member *member_new(const struct task *task, bool born) {
   return member;
 }
 
-/* Those of the last interval that wait for their settlement once more. */
-static void keep_unsettled(struct selection *selection, size_t before) {
+/* Who is settled or has waited long enough is forgotten. */
+static void forget_gone(struct selection *selection, bool complete) {
   size_t kept = 0;
   for (size_t i = 0; i < selection->gone_count; i++) {
     struct member *member = selection->gone[i];
-    if (i >= before || (!member->settled && member->gone_for++ == 0))
+    if (member->gone_for++ < (complete ? 2 : INCOMPLETE_SCANS) &&
+        !member->settled)
       selection->gone[kept++] = member;
     else
       member_free(member);
@@ -62,16 +82,15 @@ static void keep_unsettled(struct selection *selection, size_t before) {
 
 bool population_update(struct selection *selection, struct snapshot *snapshot) {
   size_t old_count = selection->count, kept = 0, o = 0;
-  size_t gone_before = selection->gone_count;
   struct member **members = NULL;
   size_t capacity = 0;
   if (!reserve_members(&members, &capacity, snapshot->count) ||
       !reserve_members(&selection->gone, &selection->gone_capacity,
-                       gone_before + old_count)) {
+                       selection->gone_count + old_count)) {
     free(members);
     return false;
   }
-  bool born = selection->interval > 1 && selection->complete;
+  bool saw_all = selection->interval > 1 && selection->complete;
   for (size_t i = 0; i < snapshot->count; i++) {
     const struct task *task = &snapshot->tasks[i];
     struct member *member = NULL;
@@ -82,6 +101,10 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
       else
         selection->gone[selection->gone_count++] = old;
     }
+    if (member == NULL && !saw_all)
+      member = revive(selection, task);
+    /* Who started before the last scan was hidden from it, by hidepid say. */
+    bool born = saw_all && task->start + 1 >= selection->scanned_at;
     if (member == NULL && (member = member_new(task, born)) == NULL) {
       selection->no_memory++;
       continue;
@@ -97,7 +120,8 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
   selection->members = members;
   selection->capacity = capacity;
   selection->count = snapshot->count = kept;
-  keep_unsettled(selection, gone_before);
+  selection->scanned_at = snapshot->now_ticks;
+  forget_gone(selection, snapshot->complete);
   return true;
 }
 

@@ -100,6 +100,20 @@ bool proc_numbers_add(struct proc_numbers *list, pid_t number) {
   return true;
 }
 
+int compare_pids(const void *a, const void *b) {
+  pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
+  return (left > right) - (left < right);
+}
+
+void proc_numbers_sort(struct proc_numbers *list) {
+  for (size_t i = 1; i < list->count; i++) {
+    if (list->numbers[i] <= list->numbers[i - 1]) {
+      qsort(list->numbers, list->count, sizeof(pid_t), compare_pids);
+      return;
+    }
+  }
+}
+
 /* The number that is the whole name, or -1. */
 static pid_t number_of(const char *name) {
   int64_t number = 0;

@@ -33,6 +33,9 @@ void count_loss(struct procfs *procfs, struct snapshot *snapshot, int error,
   case ETIMEDOUT:
     snapshot->losses[LOSS_STUCK]++;
     return;
+  case ETIME:
+    snapshot->losses[LOSS_LATE]++;
+    return;
   case EMFILE:
   case ENFILE:
     snapshot->losses[LOSS_DESCRIPTORS]++;
@@ -44,6 +47,16 @@ void count_loss(struct procfs *procfs, struct snapshot *snapshot, int error,
 }
 
 /* --- scan --- */
+
+static int64_t monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+bool is_late(const struct procfs *procfs) {
+  return monotonic_ns() > procfs->deadline_ns;
+}
 
 static uint64_t clock_ticks_now(const struct procfs *procfs) {
   struct timespec now;
@@ -113,21 +126,6 @@ bool procfs_scan_process(struct source *source, struct snapshot *snapshot,
   return true;
 }
 
-static int compare_pids(const void *a, const void *b) {
-  pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
-  return (left > right) - (left < right);
-}
-
-/* The kernel lists processes in order; a plain directory does not. */
-void sort_numbers(struct proc_numbers *list) {
-  for (size_t i = 1; i < list->count; i++) {
-    if (list->numbers[i] <= list->numbers[i - 1]) {
-      qsort(list->numbers, list->count, sizeof(pid_t), compare_pids);
-      return;
-    }
-  }
-}
-
 void procfs_begin(struct source *source, struct snapshot *snapshot) {
   struct procfs *procfs = (struct procfs *)source;
   known_interval(&procfs->known);
@@ -135,6 +133,7 @@ void procfs_begin(struct source *source, struct snapshot *snapshot) {
     known_give_back(&procfs->known);
   procfs->short_of_descriptors = false;
   slowread_interval(procfs->slow, procfs->interval_ms);
+  procfs->deadline_ns = monotonic_ns() + INT64_C(750000) * procfs->interval_ms;
   snapshot->ticks = (unsigned)procfs->ticks;
   snapshot->now_ticks = clock_ticks_now(procfs);
 }
@@ -145,7 +144,7 @@ int procfs_scan_all(struct source *source, struct snapshot *snapshot) {
   if (status != 0 && procfs->pids.count == 0)
     return status;
   snapshot->complete = status == 0;
-  sort_numbers(&procfs->pids);
+  proc_numbers_sort(&procfs->pids);
   for (size_t i = 0; i < procfs->pids.count; i++)
     snapshot->complete &=
         procfs_scan_process(source, snapshot, procfs->pids.numbers[i]);
@@ -207,15 +206,28 @@ static void read_files(const struct reading *r) {
 
 /* --- detail: what may wait for the target --- */
 
+pid_t find_living(struct procfs *procfs, const struct task *task) {
+  if (!leader_is_gone(task))
+    return 0;
+  char path[PROC_PATH_SIZE];
+  proc_path(path, task->pid, 0, "task");
+  if (proc_list(procfs->root_fd, path, &procfs->tids) != 0)
+    return 0;
+  for (size_t i = procfs->tids.count; i-- > 0;)
+    if (procfs->tids.numbers[i] != task->pid)
+      return procfs->tids.numbers[i];
+  return 0;
+}
+
 static void add_slow(struct procfs *procfs, struct snapshot *snapshot,
-                     size_t index, enum slow_kind kind, pid_t living) {
+                     size_t index, enum slow_kind kind, bool watched) {
   const struct task *task = &snapshot->tasks[index];
   struct known *known =
-      kind == SLOW_IO ? known_get(&procfs->known, task) : NULL;
+      kind == SLOW_IO && watched ? known_get(&procfs->known, task) : NULL;
   struct slow_read read = {
       .kind = kind,
       .pid = task->pid,
-      .tid = living,
+      .tid = kind == SLOW_PSS ? find_living(procfs, task) : 0,
       .fd =
           known == NULL ? -1 : known_descriptor(&procfs->known, known, KEPT_IO),
       .user = index,
@@ -247,19 +259,6 @@ static void take_slow(struct procfs *procfs, struct snapshot *snapshot) {
   procfs->batch.count = 0;
 }
 
-pid_t find_living(struct procfs *procfs, const struct task *task) {
-  if (!leader_is_gone(task))
-    return 0;
-  char path[PROC_PATH_SIZE];
-  proc_path(path, task->pid, 0, "task");
-  if (proc_list(procfs->root_fd, path, &procfs->tids) != 0)
-    return 0;
-  for (size_t i = procfs->tids.count; i-- > 0;)
-    if (procfs->tids.numbers[i] != task->pid)
-      return procfs->tids.numbers[i];
-  return 0;
-}
-
 static bool has_memory(const struct task *task) {
   return !task->kernel_thread && (task->state != 'Z' || leader_is_gone(task));
 }
@@ -278,7 +277,12 @@ static void detail_one(struct procfs *procfs, struct snapshot *snapshot,
     count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
     return;
   }
-  known_descriptor(&procfs->known, r.known, KEPT_STAT); /* for the next scan */
+  if (is_late(procfs)) {
+    count_loss(procfs, snapshot, ETIME, LOSS_FAILED);
+    return;
+  }
+  if (wanted & GROUP_BASIC) /* it is watched: for the next scan */
+    known_descriptor(&procfs->known, r.known, KEPT_STAT);
   if (!has_memory(task_of(&r)))
     r.wanted &= ~(unsigned)(GROUP_MEMORY | GROUP_FILES);
   if (r.wanted & (THREAD_GROUPS | GROUP_MEMORY))
@@ -296,11 +300,13 @@ static void detail_chunk(struct procfs *procfs, struct snapshot *snapshot,
   for (size_t i = 0; i < n; i++) {
     struct task *task = &snapshot->tasks[tasks[i]];
     missing[i] = wanted & ~task->tried;
+    if (missing[i] & GROUP_THREADS) /* their records hold these as well */
+      missing[i] |= wanted & (GROUP_CONTEXTSWITCH | GROUP_SCHED);
     task->tried |= wanted;
     if (missing[i] & GROUP_IO)
-      add_slow(procfs, snapshot, tasks[i], SLOW_IO, 0);
+      add_slow(procfs, snapshot, tasks[i], SLOW_IO, wanted & GROUP_BASIC);
     if ((missing[i] & GROUP_PSS) && has_memory(task))
-      add_slow(procfs, snapshot, tasks[i], SLOW_PSS, find_living(procfs, task));
+      add_slow(procfs, snapshot, tasks[i], SLOW_PSS, false);
   }
   slowread_start(procfs->slow, &procfs->batch);
   for (size_t i = 0; i < n; i++)

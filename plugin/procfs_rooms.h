@@ -21,6 +21,7 @@ struct procfs {
   long ticks;    /* a second */
   long page_size;
   unsigned interval_ms;
+  int64_t deadline_ns; /* CLOCK_MONOTONIC: three quarters of the interval */
   bool short_of_descriptors; /* someone in this daemon ran out of them */
   struct known_table known;
   struct slowread *slow;
@@ -56,8 +57,8 @@ void task_from_stat(const struct procfs *procfs,
  * and others go on; else 0. */
 pid_t find_living(struct procfs *procfs, const struct task *task);
 
-/* procfs.c: numbers in ascending order. */
-void sort_numbers(struct proc_numbers *list);
+/* procfs.c: has this interval's time for reading run out? */
+bool is_late(const struct procfs *procfs);
 
 /*
  * procfs.c: what an error while reading means.  EACCES and EPERM are the want

@@ -37,8 +37,9 @@ struct proctrace {
   struct selection *selection;
   struct pss pss;
   struct report report;
-  int last_error;
-  unsigned said; /* a bit for each enum loss that was logged */
+  double interval; /* seconds */
+  int last_error;  /* of reading, said once */
+  unsigned said;   /* a bit for each enum loss that was logged */
 };
 
 static struct options options;
@@ -83,6 +84,16 @@ static int64_t monotonic_ns(void) {
   return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+static void read_pss(struct proctrace *p) {
+  pss_update(&p->pss, p->source, &p->snapshot, p->selection);
+  /* A round that takes longer than it should: collectd would miss its values
+   * if they promised to come more often. */
+  unsigned took = (unsigned)(p->pss.age * p->interval);
+  if (p->pss.complete)
+    p->report.pss_interval =
+        took > options.pss_interval ? took : options.pss_interval;
+}
+
 static int proctrace_read(user_data_t *unused) {
   (void)unused;
   struct proctrace *p = running;
@@ -105,7 +116,7 @@ static int proctrace_read(user_data_t *unused) {
                     p->selection->watched_count,
                     options.collect & ~(unsigned)GROUP_PSS);
   if (options.collect & GROUP_PSS)
-    pss_update(&p->pss, p->source, &p->snapshot, p->selection);
+    read_pss(p);
   ledger_update(p->selection, &p->snapshot);
   say_losses(p);
   report_send(&p->report, &p->snapshot, p->selection, p->source->name, began);
@@ -174,7 +185,10 @@ static struct proctrace *proctrace_new(void) {
       .max_processes = options.max_processes,
       .per_process = options.per_process,
       .command_lines = options.command_line,
+      .look_ms = (unsigned)(interval * 1000 / 4),
   });
+  p->snapshot.thread_limit = options.max_threads;
+  p->interval = interval;
   p->pss = (struct pss){
       .budget = options.pss_budget,
       .intervals = (unsigned)(options.pss_interval / interval + 0.5),
@@ -184,7 +198,6 @@ static struct proctrace *proctrace_new(void) {
       .per_group = options.per_group,
       .other = options.other,
       .pss_interval = options.pss_interval,
-      .max_threads = options.max_threads,
   };
   if (p->source == NULL || status != 0 || p->selection == NULL) {
     proctrace_free(p);

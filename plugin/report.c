@@ -18,6 +18,7 @@
 struct sender {
   struct report *report;
   value_list_t list;
+  meta_data_t *meta; /* of the process that is told, for one of its lists */
   size_t sent;
 };
 
@@ -48,7 +49,7 @@ static void send_gauge(struct sender *sender, const char *type,
   send_list(sender, type, type_instance, &(value_t){.gauge = value}, 1);
 }
 
-/* A DERIVE is signed; after 292 years of nanoseconds ours start anew at 0. */
+/* A DERIVE is signed: after 2^63 ours start anew at 0. */
 static value_t derive_of(uint64_t counter) {
   return (value_t){.derive = (derive_t)(counter & INT64_MAX)};
 }
@@ -83,6 +84,8 @@ static void send_metric(struct sender *sender, const struct metric *metric,
     else
       values[n].gauge = (double)value * metric->scale;
   }
+  /* collectd copies meta data with every list that has them. */
+  sender->list.meta = metric->fields[0] == FIELD_RUNNING ? sender->meta : NULL;
   bool rare = metric->group == GROUP_PSS;
   if (rare)
     sender->list.interval =
@@ -92,13 +95,17 @@ static void send_metric(struct sender *sender, const struct metric *metric,
     sender->list.interval = 0;
 }
 
+static bool is_told(const struct sender *sender, const struct metric *metric,
+                    enum scope scope, field_set valid) {
+  return (metric->scopes & scope) &&
+         (metric->group & sender->report->collect) && has_values(metric, valid);
+}
+
 static void send_metrics(struct sender *sender, enum scope scope,
                          field_set valid, const uint64_t *fields) {
   for (size_t i = 0; i < metric_count; i++) {
-    const struct metric *metric = &metrics[i];
-    if ((metric->scopes & scope) && (metric->group & sender->report->collect) &&
-        has_values(metric, valid))
-      send_metric(sender, metric, metric->type_instance, fields);
+    if (is_told(sender, &metrics[i], scope, valid))
+      send_metric(sender, &metrics[i], metrics[i].type_instance, fields);
   }
 }
 
@@ -159,21 +166,14 @@ static meta_data_t *describe(const struct snapshot *snapshot,
 }
 
 static void send_threads(struct sender *sender, const struct snapshot *snapshot,
-                         const struct task *task, unsigned *left) {
+                         const struct task *task) {
   for (size_t i = 0; i < task->threads; i++) {
     const struct task *thread = &snapshot->threads[task->first_thread + i];
-    if (*left == 0) {
-      sender->report->over_max_threads += task->threads - i;
-      return;
-    }
-    --*left;
     char comm[NAME_SIZE], type_instance[DATA_MAX_NAME_LEN];
     name_clean(comm, thread->comm);
     for (size_t m = 0; m < metric_count; m++) {
       const struct metric *metric = &metrics[m];
-      if (!(metric->scopes & SCOPE_THREAD) ||
-          !(metric->group & sender->report->collect) ||
-          !has_values(metric, thread->valid))
+      if (!is_told(sender, metric, SCOPE_THREAD, thread->valid))
         continue;
       snprintf(type_instance, sizeof(type_instance), "thread-%s-%d%s%s", comm,
                (int)thread->pid, metric->type_instance[0] == '\0' ? "" : "-",
@@ -183,32 +183,20 @@ static void send_threads(struct sender *sender, const struct snapshot *snapshot,
   }
 }
 
-/*
- * The state is the row that carries meta data, a list of each process and not
- * more: collectd copies them with every list.
- */
 static void send_process(struct sender *sender, const struct snapshot *snapshot,
                          size_t index, const struct member *member,
                          const char *source) {
   const struct task *task = &snapshot->tasks[index];
   char name[NAME_SIZE];
   struct tally totals;
-  if (member->group->of_top)
-    name_clean(name, task->comm);
-  else
-    strcpy(name, member->group->name);
+  name_clean(name, member->group->of_top ? member->shown : member->group->name);
   snprintf(sender->list.plugin_instance, DATA_MAX_NAME_LEN, "%s-%d", name,
            (int)task->pid);
   account_totals(member->account, task, &totals);
-  if (sender->report->collect & GROUP_STATE) {
-    sender->list.meta = describe(snapshot, member, task, source);
-    if (has_values(&metrics[0], totals.valid))
-      send_metric(sender, &metrics[0], metrics[0].type_instance, totals.value);
-    meta_data_destroy(sender->list.meta);
-    sender->list.meta = NULL;
-    totals.valid &= ~FIELD_BIT(metrics[0].fields[0]);
-  }
+  sender->meta = describe(snapshot, member, task, source);
   send_metrics(sender, SCOPE_PROCESS, totals.valid, totals.value);
+  meta_data_destroy(sender->meta);
+  sender->meta = sender->list.meta = NULL;
   send_channels(sender, &member->account->channels);
 }
 
@@ -216,14 +204,13 @@ static void send_processes(struct sender *sender,
                            const struct snapshot *snapshot,
                            const struct selection *selection,
                            const char *source) {
-  unsigned threads_left = sender->report->max_threads;
   for (size_t i = 0; i < selection->watched_count; i++) {
     size_t index = selection->watched[i];
     const struct member *member = selection->members[index];
     if (!member->reported || member->account == NULL)
       continue;
     send_process(sender, snapshot, index, member, source);
-    send_threads(sender, snapshot, &snapshot->tasks[index], &threads_left);
+    send_threads(sender, snapshot, &snapshot->tasks[index]);
   }
 }
 
@@ -324,6 +311,7 @@ static void add_up_losses(struct report *report,
   report->over_max_processes += selection->not_reported;
   report->over_max_groups += selection->no_group;
   report->no_memory += selection->no_memory;
+  report->over_max_threads += snapshot->threads_refused;
 }
 
 static void send_losses(struct sender *sender,

@@ -15,8 +15,7 @@ struct report {
   /* What to tell. */
   unsigned collect; /* field groups */
   bool per_group, other;
-  unsigned pss_interval; /* seconds, for their value lists */
-  unsigned max_threads;
+  unsigned pss_interval; /* seconds, for PSS value lists */
 
   /* What it costs and loses, told as self; counted since the start. */
   uint64_t losses[LOSS_COUNT];

@@ -105,7 +105,7 @@ bool rule_matches(const struct rule *rule, const struct task *task,
 /* O_NONBLOCK: whoever may write there must not be able to hold us with a
  * FIFO. */
 static bool read_pid_file(const char *path, pid_t *pid) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return false;
   char text[32];

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Every process is looked at once in so many intervals. */
 #define LOOK_INTERVALS 30
@@ -28,25 +29,18 @@ static size_t group_place(const struct selection *selection, const char *name) {
   return low;
 }
 
-static struct group *group_find(const struct selection *selection,
-                                const char *text) {
-  char name[NAME_SIZE];
-  name_clean_group(name, text);
-  size_t place = group_place(selection, name);
+static bool is_group_at(const struct selection *selection, size_t place,
+                        const char *name) {
   return place < selection->group_count &&
-                 strcmp(selection->groups[place]->name, name) == 0
-             ? selection->groups[place]
-             : NULL;
+         strcmp(selection->groups[place]->name, name) == 0;
 }
 
-/* The group of this name, new or not.  NULL: no memory. */
-static struct group *group_get(struct selection *selection, const char *text) {
-  struct group *found = group_find(selection, text);
-  if (found != NULL)
-    return found;
-  char name[NAME_SIZE];
-  name_clean_group(name, text);
+/* The group of this cleaned name, new or not.  NULL: no memory. */
+static struct group *group_get(struct selection *selection,
+                               const char name[NAME_SIZE]) {
   size_t place = group_place(selection, name);
+  if (is_group_at(selection, place, name))
+    return selection->groups[place];
   if (selection->group_count == selection->group_capacity) {
     size_t wanted = selection->group_capacity * 2 + 16;
     struct group **larger =
@@ -59,7 +53,7 @@ static struct group *group_get(struct selection *selection, const char *text) {
   struct group *group = calloc(1, sizeof(*group));
   if (group == NULL)
     return NULL;
-  memcpy(group->name, name, sizeof(name));
+  strcpy(group->name, name);
   memmove(&selection->groups[place + 1], &selection->groups[place],
           (selection->group_count - place) * sizeof(struct group *));
   selection->groups[place] = group;
@@ -72,10 +66,12 @@ static struct group *group_get(struct selection *selection, const char *text) {
  * make any number of groups.
  */
 static struct group *group_of_match(struct selection *selection,
-                                    const struct rule *rule, const char *name) {
+                                    const struct rule *rule, const char *text) {
+  char name[NAME_SIZE];
+  name_clean_group(name, text);
   if (rule_is_dynamic(rule) &&
       selection->group_count >= selection->options.max_processes &&
-      group_find(selection, name) == NULL) {
+      !is_group_at(selection, group_place(selection, name), name)) {
     selection->no_group++;
     return NULL;
   }
@@ -101,8 +97,10 @@ static void expire_groups(struct selection *selection) {
   selection->group_count = kept;
 }
 
-static bool add_permanent_group(struct selection *selection, const char *name,
+static bool add_permanent_group(struct selection *selection, const char *text,
                                 bool of_top) {
+  char name[NAME_SIZE];
+  name_clean_group(name, text);
   struct group *group = group_get(selection, name);
   if (group == NULL)
     return false;
@@ -157,38 +155,66 @@ static void decide(struct selection *selection, const struct task *task,
   member->own = NULL;
 }
 
+static int64_t monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Processes to look at that need the same texts, until when. */
+struct looks {
+  size_t chunk[LOOK_CHUNK], count;
+  unsigned wanted; /* enum fact */
+  int64_t deadline;
+};
+
+/* A command line can be made such that a harmless pattern takes 100 ms with
+ * it: who is not looked at in time is looked at in the next interval. */
 static void decide_chunk(struct selection *selection, struct source *source,
-                         struct snapshot *snapshot, const size_t *look,
-                         size_t n, unsigned wanted) {
+                         struct snapshot *snapshot, struct looks *looks) {
   struct facts facts[LOOK_CHUNK] = {0};
-  if (n == 0)
+  if (looks->count == 0 || monotonic_ns() > looks->deadline)
     return;
-  if (wanted != 0)
-    source->identify(source, snapshot, look, n, wanted, facts);
-  for (size_t i = 0; i < n; i++) {
-    struct member *member = selection->members[look[i]];
-    decide(selection, &snapshot->tasks[look[i]], &facts[i], member);
+  if (looks->wanted != 0)
+    source->identify(source, snapshot, looks->chunk, looks->count,
+                     looks->wanted, facts);
+  for (size_t i = 0; i < looks->count; i++) {
+    size_t index = looks->chunk[i];
+    struct member *member = selection->members[index];
+    if (monotonic_ns() <= looks->deadline) {
+      decide(selection, &snapshot->tasks[index], &facts[i], member);
+      member->look = false;
+    }
     facts_free(&facts[i]);
   }
 }
 
 /* Processes that need the same texts are asked for together. */
 static void decide_all(struct selection *selection, struct source *source,
-                       struct snapshot *snapshot, const size_t *look,
-                       size_t n) {
+                       struct snapshot *snapshot) {
+  struct looks looks[FACT_ALL + 1];
+  int64_t deadline =
+      monotonic_ns() + INT64_C(1000000) * selection->options.look_ms;
   for (unsigned wanted = 0; wanted <= FACT_ALL; wanted++) {
-    size_t chunk[LOOK_CHUNK], count = 0;
-    for (size_t i = 0; i < n; i++) {
-      if (facts_needed(selection, &snapshot->tasks[look[i]]) != wanted)
-        continue;
-      chunk[count++] = look[i];
-      if (count == LOOK_CHUNK) {
-        decide_chunk(selection, source, snapshot, chunk, count, wanted);
-        count = 0;
-      }
-    }
-    decide_chunk(selection, source, snapshot, chunk, count, wanted);
+    looks[wanted].count = 0;
+    looks[wanted].wanted = wanted;
+    looks[wanted].deadline = deadline;
   }
+  size_t first = selection->first_look++;
+  for (size_t n = 0; n < selection->count; n++) {
+    size_t i = (first + n) % selection->count;
+    if (!selection->members[i]->look)
+      continue;
+    unsigned wanted = facts_needed(selection, &snapshot->tasks[i]);
+    struct looks *some = &looks[wanted];
+    some->chunk[some->count++] = i;
+    if (some->count == LOOK_CHUNK) {
+      decide_chunk(selection, source, snapshot, some);
+      some->count = 0;
+    }
+  }
+  for (unsigned wanted = 0; wanted <= FACT_ALL; wanted++)
+    decide_chunk(selection, source, snapshot, &looks[wanted]);
 }
 
 /* PIDs that a PID file named until now, or names from now on. */
@@ -202,7 +228,7 @@ static void refresh_pid_files(struct selection *selection) {
     for (int j = 0; j < 2; j++) {
       ptrdiff_t place = selection_find(selection, pids[j]);
       if (place >= 0)
-        selection->members[place]->comm[0] = '\0'; /* as if it had changed */
+        selection->members[place]->look = true;
     }
   }
 }
@@ -218,23 +244,22 @@ static bool wants_a_look(const struct selection *selection,
          is_turn(selection, task->pid);
 }
 
-static int look_at_processes(struct selection *selection, struct source *source,
-                             struct snapshot *snapshot) {
-  size_t *look = NULL, capacity = 0, n = 0;
-  if (!reserve_indices(&look, &capacity, selection->count))
-    return -ENOMEM;
+static void look_at_processes(struct selection *selection,
+                              struct source *source,
+                              struct snapshot *snapshot) {
   for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];
     const struct task *task = &snapshot->tasks[i];
     member->sights++;
-    if (wants_a_look(selection, member, task))
-      look[n++] = i;
+    if (wants_a_look(selection, member, task)) {
+      member->look = true;
+      free(member->cmdline); /* to be learnt anew */
+      member->cmdline = NULL;
+    }
     memcpy(member->comm, task->comm, COMM_SIZE);
   }
   if (selection->options.rule_count > 0)
-    decide_all(selection, source, snapshot, look, n);
-  free(look);
-  return 0;
+    decide_all(selection, source, snapshot);
 }
 
 /* --- descent --- */
@@ -324,7 +349,9 @@ static void apply_tops(struct selection *selection, struct source *source,
   }
   for (size_t i = 0; i < selection->options.top_count; i++) {
     const struct top *top = &selection->options.tops[i];
-    struct group *group = group_get(selection, top->name);
+    char name[NAME_SIZE];
+    name_clean_group(name, top->name);
+    struct group *group = group_get(selection, name);
     if (group != NULL)
       top_choose(top, group, selection, snapshot);
   }
@@ -367,6 +394,21 @@ static void count_members(struct selection *selection) {
   }
 }
 
+/*
+ * A process that Top chose is named by its command, and keeps the name for a
+ * while: one that changes it each time would make new series each time.
+ */
+static void choose_name(const struct selection *selection,
+                        struct member *member) {
+  unsigned age = selection->interval - member->shown_since;
+  if (!member->group->of_top) {
+    member->shown_since = 0; /* it is named by its rule, for now */
+  } else if (member->shown_since == 0 || age >= STAY_INTERVALS) {
+    memcpy(member->shown, member->comm, COMM_SIZE);
+    member->shown_since = selection->interval;
+  }
+}
+
 /* Who has series keeps them; then the others, while there is room. */
 static void choose_reported(struct selection *selection) {
   selection->reported = selection->not_reported = 0;
@@ -379,6 +421,7 @@ static void choose_reported(struct selection *selection) {
   }
   for (size_t i = 0; i < selection->watched_count; i++) {
     struct member *member = selection->members[selection->watched[i]];
+    choose_name(selection, member);
     if (member->reported)
       continue;
     member->reported = selection->reported < selection->options.max_processes;
@@ -387,24 +430,24 @@ static void choose_reported(struct selection *selection) {
   }
 }
 
-/* Command lines to tell, read anew whenever rules would look again. */
+/* Command lines to tell, of those whose is not known. */
 static void learn_command_lines(struct selection *selection,
                                 struct source *source,
                                 struct snapshot *snapshot) {
-  for (size_t i = 0; i < selection->watched_count; i++) {
-    size_t index = selection->watched[i];
-    struct member *member = selection->members[index];
-    if (!member->reported ||
-        (member->cmdline != NULL && !is_turn(selection, member->pid)))
-      continue;
-    struct facts facts = {0};
-    source->identify(source, snapshot, &index, 1, FACT_CMDLINE, &facts);
-    if (facts.cmdline != NULL) {
-      free(member->cmdline);
-      member->cmdline = facts.cmdline;
-      facts.cmdline = NULL;
+  for (size_t at = 0; at < selection->watched_count;) {
+    size_t chunk[LOOK_CHUNK], n = 0;
+    struct facts facts[LOOK_CHUNK] = {0};
+    for (; at < selection->watched_count && n < LOOK_CHUNK; at++) {
+      const struct member *member = selection->members[selection->watched[at]];
+      if (member->reported && member->cmdline == NULL)
+        chunk[n++] = selection->watched[at];
     }
-    facts_free(&facts);
+    source->identify(source, snapshot, chunk, n, FACT_CMDLINE, facts);
+    for (size_t i = 0; i < n; i++) {
+      selection->members[chunk[i]]->cmdline = facts[i].cmdline;
+      facts[i].cmdline = NULL;
+      facts_free(&facts[i]);
+    }
   }
 }
 
@@ -418,9 +461,7 @@ int selection_update(struct selection *selection, struct source *source,
     return -ENOMEM;
   selection->complete = snapshot->complete;
   refresh_pid_files(selection);
-  int status = look_at_processes(selection, source, snapshot);
-  if (status != 0)
-    return status;
+  look_at_processes(selection, source, snapshot);
   find_descendants(selection);
   apply_rules(selection);
   apply_tops(selection, source, snapshot);

@@ -47,17 +47,20 @@ struct member {
   char comm[COMM_SIZE];
   bool born;        /* started while we were looking */
   bool settled;     /* gone, and what it leaves behind is entered */
-  uint8_t gone_for; /* intervals that it waited for that, 0 or 1 */
+  uint8_t gone_for; /* intervals */
+  bool look;        /* its rule is to be decided */
   bool reported;    /* has series of its own */
   int rule;         /* the first that holds of it; -1: none */
   int birth_rule;   /* one with Children from whose process it descends; -1 */
   unsigned sights;
-  unsigned top_left;                /* intervals that it stays chosen */
-  struct group *own;                /* of the rule that holds of itself */
-  struct group *birth_group;        /* of birth_rule */
-  struct group *group;              /* in which it counts; NULL: other */
-  struct account *account;          /* while it has a group */
-  char *cmdline;                    /* where it is told; NULL: not known */
+  unsigned top_left;         /* intervals that it stays chosen */
+  char shown[COMM_SIZE];     /* the command that names its series, for Top */
+  unsigned shown_since;      /* interval; 0: there is none */
+  struct group *own;         /* of the rule that holds of itself */
+  struct group *birth_group; /* of birth_rule */
+  struct group *group;       /* in which it counts; NULL: other */
+  struct account *account;   /* while it has a group */
+  char *cmdline;             /* where it is told; NULL: not known */
   uint64_t old[STAT_COUNTER_COUNT]; /* the last values of these counters */
   uint64_t ranked[RANKS]; /* the last totals that Top ranks by growth */
   unsigned ranked_known;  /* a bit for each that could be read */
@@ -77,6 +80,7 @@ struct selection_options {
   unsigned max_processes;
   bool per_process;
   bool command_lines; /* keep those of the reported */
+  unsigned look_ms;   /* time to match rules in, of one interval */
 };
 
 struct selection {
@@ -98,6 +102,8 @@ struct selection {
   uint64_t no_memory;    /* processes passed over in this interval */
   uint64_t no_group;     /* for want of MaxProcesses, which bounds groups too */
   bool complete;         /* the last scan listed every process */
+  uint64_t scanned_at;   /* clock ticks since boot when it began */
+  size_t first_look;     /* whose turn it is when time does not suffice */
 };
 
 /* The options' arrays stay the caller's and must outlive it.  NULL: no memory.

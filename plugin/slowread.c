@@ -8,10 +8,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
-/* More hanging threads than these and nothing slow is read any more. */
-#define MAX_LEFT_BEHIND 8
+/* More hanging threads than these and nothing slow is read any more... */
+#define MAX_LEFT_BEHIND 16
+/* ... so no user but root may have more than these: anyone can write a program
+ * on which a reader hangs. */
+#define MAX_LEFT_BEHIND_OF_USER 2
 #define WORKER_STACK (128 * 1024) /* it does little more than read() */
 
 #define NS_PER_MS INT64_C(1000000)
@@ -36,6 +40,7 @@ struct slowread {
   struct worker *worker; /* NULL: none could be started */
   struct worker *left_behind[MAX_LEFT_BEHIND];
   pid_t hanging_on[MAX_LEFT_BEHIND];
+  uid_t owners[MAX_LEFT_BEHIND]; /* of these processes */
   unsigned left_behinds;
   int64_t patience_ns; /* for one target */
   int64_t budget_ns;   /* left in this interval, for all waiting */
@@ -225,6 +230,7 @@ static void welcome_back(struct slowread *slow) {
       continue;
     }
     slow->left_behind[kept] = worker;
+    slow->owners[kept] = slow->owners[i];
     slow->hanging_on[kept++] = slow->hanging_on[i];
   }
   slow->left_behinds = kept;
@@ -251,11 +257,25 @@ bool slow_batch_add(struct slow_batch *batch, struct slow_read read) {
   return true;
 }
 
+static uid_t owner_of(const struct slowread *slow, pid_t pid) {
+  char path[PROC_PATH_SIZE];
+  struct stat st;
+  proc_path(path, pid, 0, "");
+  return fstatat(slow->root_fd, path, &st, 0) == 0 ? st.st_uid : 0;
+}
+
+/* Would a reader hang on this process, as far as we know? */
 static bool hangs(const struct slowread *slow, pid_t pid) {
-  for (unsigned i = 0; i < slow->left_behinds; i++)
+  if (slow->left_behinds == 0)
+    return false;
+  uid_t owner = owner_of(slow, pid);
+  unsigned of_owner = 0;
+  for (unsigned i = 0; i < slow->left_behinds; i++) {
     if (slow->hanging_on[i] == pid)
       return true;
-  return false;
+    of_owner += slow->owners[i] == owner;
+  }
+  return owner != 0 && of_owner >= MAX_LEFT_BEHIND_OF_USER;
 }
 
 static void give_up(struct slow_batch *batch, size_t first) {
@@ -282,7 +302,11 @@ static void hand_over(struct slowread *slow, struct slow_batch *batch,
 void slowread_start(struct slowread *slow, struct slow_batch *batch) {
   for (size_t i = 0; i < batch->count; i++)
     batch->reads[i].error = hangs(slow, batch->reads[i].pid) ? ETIMEDOUT : 0;
-  hand_over(slow, batch, 0);
+  /* Without time left, a helper would only be blamed for it. */
+  if (slow->budget_ns > 0)
+    hand_over(slow, batch, 0);
+  else
+    give_up(batch, 0);
 }
 
 static int64_t now_ns(void) {
@@ -328,7 +352,9 @@ static size_t leave_behind(struct slowread *slow, struct slow_batch *batch) {
     memcpy(copy, batch->reads, batch->count * sizeof(*copy));
     copy[stuck].error = ETIMEDOUT;
   }
-  slow->hanging_on[slow->left_behinds] = worker->reads[worker->done].pid;
+  pid_t pid = worker->reads[worker->done].pid;
+  slow->hanging_on[slow->left_behinds] = pid;
+  slow->owners[slow->left_behinds] = owner_of(slow, pid);
   slow->left_behind[slow->left_behinds++] = worker;
   worker->left_behind = true;
   batch->reads = copy;

@@ -46,6 +46,7 @@ void snapshot_reset(struct snapshot *snapshot) {
   snapshot->count = 0;
   snapshot->thread_count = 0;
   snapshot->wchan_count = 0;
+  snapshot->threads_refused = 0;
   snapshot->complete = false;
   snapshot->rebase = 0;
   memset(snapshot->losses, 0, sizeof(snapshot->losses));

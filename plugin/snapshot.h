@@ -155,6 +155,7 @@ enum loss {
   LOSS_PSS_DENIED,     /* smaps_rollup of another user */
   LOSS_EXE_DENIED,     /* the link exe, for a rule Executable */
   LOSS_STUCK,          /* the target's lock was held past the deadline */
+  LOSS_LATE,           /* three quarters of the interval were over */
   LOSS_DESCRIPTORS,    /* EMFILE, ENFILE */
   LOSS_FAILED, /* any other error: EIO, no memory, text not understood */
   LOSS_COUNT
@@ -168,6 +169,8 @@ struct snapshot {
   size_t count, capacity;
   struct task *threads;
   size_t thread_count, thread_capacity;
+  size_t thread_limit;      /* no more of them than these are recorded */
+  uint64_t threads_refused; /* in this interval, for that */
   struct wchan *wchans;
   size_t wchan_count, wchan_capacity;
   uint64_t losses[LOSS_COUNT]; /* values lost in this interval */

@@ -50,7 +50,8 @@ struct source {
 
   /*
    * Add the wanted field groups of n processes.  What can't be read stays
-   * invalid and is counted in the snapshot's losses.
+   * invalid and is counted in the snapshot's losses.  GROUP_BASIC says that
+   * they are watched: it pays to prepare for the next time.
    */
   void (*detail)(struct source *source, struct snapshot *snapshot,
                  const size_t *tasks, size_t n, unsigned wanted);

@@ -12,17 +12,36 @@ static void count_reading_loss(const struct reading *r, int error) {
   count_loss(r->procfs, r->snapshot, error, LOSS_FAILED);
 }
 
-static int compare_tids(const void *a, const void *b) {
-  pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
-  return (left > right) - (left < right);
-}
-
 static const struct thread_base *base_find(const struct known *known,
                                            pid_t tid) {
   struct thread_base *bases = known->threads;
   return bases == NULL ? NULL
                        : bsearch(&tid, bases, known->thread_count,
-                                 sizeof(*bases), compare_tids);
+                                 sizeof(*bases), compare_pids);
+}
+
+/*
+ * The base of a process whose threads are down to one.  If another thread than
+ * the leader has called execve(), it has the leader's id now (fs/exec.c
+ * de_thread()): so the greatest base that it can have grown from is its own.
+ */
+static const struct thread_base *base_of_last(const struct known *known,
+                                              const struct thread_base *now,
+                                              unsigned valid) {
+  const struct thread_base *best = NULL;
+  for (size_t t = 0; t < known->thread_count; t++) {
+    const struct thread_base *base = &known->threads[t];
+    bool fits = true, greater = best == NULL;
+    for (int i = 0; i < SUMS; i++) {
+      if (!(valid & 1u << i))
+        continue;
+      fits &= base->last[i] <= now->last[i];
+      greater |= best != NULL && base->last[i] > best->last[i];
+    }
+    if (fits && greater)
+      best = base;
+  }
+  return best;
 }
 
 /*
@@ -30,8 +49,7 @@ static const struct thread_base *base_find(const struct known *known,
  * another thread that was given the same id.
  */
 static void add_thread(struct known *known, struct thread_base *now,
-                       unsigned valid) {
-  const struct thread_base *before = base_find(known, now->tid);
+                       const struct thread_base *before, unsigned valid) {
   for (int i = 0; i < SUMS; i++) {
     uint64_t last = before == NULL ? 0 : before->last[i];
     if (!(valid & 1u << i))
@@ -46,7 +64,9 @@ static ssize_t read_file(const struct reading *r, pid_t tid, enum kept which) {
   struct procfs *procfs = r->procfs;
   if (tid == r->known->pid) {
     tid = 0;
-    int fd = known_descriptor(&procfs->known, r->known, which);
+    int fd = r->wanted & GROUP_BASIC
+                 ? known_descriptor(&procfs->known, r->known, which)
+                 : r->known->fds[which];
     if (fd >= 0)
       return proc_reread(fd, &procfs->text);
   }
@@ -70,57 +90,88 @@ static void set_memory(const struct reading *r,
     task_set(task, FIELD_SWAP, status->swap);
 }
 
+static bool is_gone(ssize_t n) { return n == -ENOENT || n == -ESRCH; }
+
+/* What is read of one thread. */
+struct look {
+  unsigned valid; /* a bit for each of SUMS */
+  char state;     /* 0: not known */
+  bool gone;      /* it has ended since it was listed */
+};
+
+static void look_at_status(const struct reading *r, bool memory,
+                           struct thread_base *base, struct look *look) {
+  struct status_text status;
+  ssize_t n = read_file(r, base->tid, KEPT_STATUS);
+  look->gone = is_gone(n);
+  if (n < 0) {
+    count_reading_loss(r, (int)-n);
+    return;
+  }
+  if (!parse_status(r->procfs->text.data, (size_t)n, &status)) {
+    count_reading_loss(r, EBADMSG);
+    return;
+  }
+  look->state = status.state;
+  if (memory)
+    set_memory(r, &status);
+  if ((status.has & STATUS_VOLUNTARY) && (status.has & STATUS_INVOLUNTARY)) {
+    base->last[SUM_VOLUNTARY] = status.voluntary;
+    base->last[SUM_INVOLUNTARY] = status.involuntary;
+    look->valid |= 1u << SUM_VOLUNTARY | 1u << SUM_INVOLUNTARY;
+  }
+}
+
+static void look_at_schedstat(const struct reading *r, struct thread_base *base,
+                              struct look *look) {
+  ssize_t n = read_file(r, base->tid, KEPT_SCHEDSTAT);
+  if (n < 0) /* ENOENT: it ended, or a kernel without SCHED_INFO */
+    count_reading_loss(r, (int)-n);
+  else if (parse_schedstat(r->procfs->text.data, (size_t)n,
+                           &base->last[SUM_RUNTIME], &base->last[SUM_WAIT]))
+    look->valid |= 1u << SUM_RUNTIME | 1u << SUM_WAIT;
+  look->gone |= n == -ESRCH;
+}
+
 /*
  * Read what the kernel keeps for each thread alone, and the process's memory
- * where this is the thread that shows it.  Returns a bit for each of SUMS that
- * was read; *state stays 0 where status was not wanted or the thread is gone.
+ * where this is the thread that shows it.
  */
-static unsigned read_thread(const struct reading *r, pid_t tid, unsigned wanted,
-                            struct thread_base *base, char *state) {
-  struct procfs *procfs = r->procfs;
-  unsigned valid = 0;
+static struct look look_at_thread(const struct reading *r, unsigned wanted,
+                                  struct thread_base *base) {
+  struct look look = {0};
   bool memory = (r->wanted & GROUP_MEMORY) &&
-                tid == (r->living != 0 ? r->living : r->known->pid);
-  if (memory || (wanted & ~GROUP_SCHED)) {
-    struct status_text status;
-    ssize_t n = read_file(r, tid, KEPT_STATUS);
-    if (n < 0) {
-      count_reading_loss(r, (int)-n);
-      return 0;
-    }
-    if (!parse_status(procfs->text.data, (size_t)n, &status)) {
-      count_reading_loss(r, EBADMSG);
-      return 0;
-    }
-    *state = status.state;
-    if (memory)
-      set_memory(r, &status);
-    if ((status.has & STATUS_VOLUNTARY) && (status.has & STATUS_INVOLUNTARY)) {
-      base->last[SUM_VOLUNTARY] = status.voluntary;
-      base->last[SUM_INVOLUNTARY] = status.involuntary;
-      valid |= 1u << SUM_VOLUNTARY | 1u << SUM_INVOLUNTARY;
-    }
+                base->tid == (r->living != 0 ? r->living : r->known->pid);
+  if (is_late(r->procfs)) {
+    count_reading_loss(r, ETIME);
+    return look;
   }
-  if (wanted & GROUP_SCHED) {
-    ssize_t n = read_file(r, tid, KEPT_SCHEDSTAT);
-    if (n < 0) /* ENOENT: it ended, or a kernel without SCHED_INFO */
-      count_reading_loss(r, (int)-n);
-    else if (parse_schedstat(procfs->text.data, (size_t)n,
-                             &base->last[SUM_RUNTIME], &base->last[SUM_WAIT]))
-      valid |= 1u << SUM_RUNTIME | 1u << SUM_WAIT;
-  }
-  return valid;
+  if (memory || (wanted & ~(unsigned)GROUP_SCHED))
+    look_at_status(r, memory, base, &look);
+  if ((wanted & GROUP_SCHED) && !look.gone)
+    look_at_schedstat(r, base, &look);
+  return look;
+}
+
+static bool read_thread_stat(const struct reading *r, pid_t tid,
+                             struct stat_text *stat) {
+  struct procfs *procfs = r->procfs;
+  char path[PROC_PATH_SIZE];
+  proc_path(path, r->known->pid, tid, "stat");
+  ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
+  return n >= 0 && parse_stat(procfs->text.data, (size_t)n, stat);
 }
 
 /* A record of its own for a thread, on request. */
 static void record_thread(const struct reading *r,
                           const struct thread_base *base, unsigned valid) {
   struct procfs *procfs = r->procfs;
-  char path[PROC_PATH_SIZE];
   struct stat_text stat;
-  proc_path(path, r->known->pid, base->tid, "stat");
-  ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
-  if (n < 0 || !parse_stat(procfs->text.data, (size_t)n, &stat))
+  if (r->snapshot->thread_count >= r->snapshot->thread_limit) {
+    r->snapshot->threads_refused++;
+    return;
+  }
+  if (!read_thread_stat(r, base->tid, &stat))
     return;
   struct task *thread = snapshot_add_thread(r->snapshot);
   if (thread == NULL)
@@ -144,6 +195,8 @@ static void count_state(struct task *task, char state) {
   task->value[state_field(state)]++;
 }
 
+static bool sleeps(char state) { return state == 'S' || state == 'D'; }
+
 /* The wait channel of one thread that sleeps. */
 static void read_wchan(const struct reading *r, pid_t tid) {
   struct procfs *procfs = r->procfs;
@@ -156,10 +209,12 @@ static void read_wchan(const struct reading *r, pid_t tid) {
   }
   const char *symbol = procfs->text.data;
   size_t length = strnlen(symbol, (size_t)n);
-  /* "0" of a thread that sleeps: the kernel does not say without the right
-   * to trace it (fs/proc/base.c proc_pid_wchan()). */
+  /* "0": it runs by now; or, while it sleeps, the kernel does not say without
+   * the right to trace it (fs/proc/base.c proc_pid_wchan()). */
   if (length == 0 || (length == 1 && symbol[0] == '0')) {
-    r->snapshot->losses[LOSS_WCHAN_DENIED]++;
+    struct stat_text stat;
+    r->snapshot->losses[LOSS_WCHAN_DENIED] +=
+        read_thread_stat(r, tid, &stat) && sleeps(stat.state);
     return;
   }
   if (length > SYMBOL_SIZE - 1)
@@ -180,8 +235,6 @@ static void read_wchan(const struct reading *r, pid_t tid) {
   wchan->threads = 1;
   task->wchans++;
 }
-
-static bool sleeps(char state) { return state == 'S' || state == 'D'; }
 
 /* Set a process's sums; each is there once it was read of any thread.  One
  * that nobody asked for may be there from another source. */
@@ -206,6 +259,8 @@ static bool reserve_bases(struct known *known, size_t count) {
 
 static void keep_bases(struct known *known, const struct thread_base *bases,
                        size_t count) {
+  if (count == 0)
+    return;
   memcpy(known->threads, bases, count * sizeof(*bases));
   if (count < known->thread_count) {
     struct thread_base *fitting =
@@ -228,20 +283,39 @@ static bool reserve_scratch(struct procfs *procfs, size_t count) {
   return true;
 }
 
+/*
+ * A thread that ends while the kernel lists the others makes it pass one over
+ * (it goes on by position).  Those that were there at the last look are looked
+ * for as well; who is gone indeed says so when it is read.
+ */
+static void add_known_threads(const struct reading *r) {
+  struct proc_numbers *tids = &r->procfs->tids;
+  size_t listed = tids->count, at = 0;
+  for (size_t i = 0; i < r->known->thread_count; i++) {
+    pid_t tid = r->known->threads[i].tid;
+    while (at < listed && tids->numbers[at] < tid)
+      at++;
+    if (at == listed || tids->numbers[at] != tid)
+      proc_numbers_add(tids, tid);
+  }
+  proc_numbers_sort(tids);
+}
+
 /* The threads to read, into procfs->tids. */
-static bool list_threads(const struct reading *r, unsigned wanted) {
+static bool list_threads(const struct reading *r, bool single) {
   struct procfs *procfs = r->procfs;
   const struct task *task = task_of(r);
-  char path[PROC_PATH_SIZE] = "";
-  if (wanted != 0 && task->value[FIELD_THREADS] != 1) {
+  if (single) {
+    procfs->tids.count = 0;
+    proc_numbers_add(&procfs->tids, task->pid);
+  } else {
+    char path[PROC_PATH_SIZE];
     proc_path(path, task->pid, 0, "task");
     int status = proc_list(procfs->root_fd, path, &procfs->tids);
     if (status != 0)
       count_reading_loss(r, -status);
-    sort_numbers(&procfs->tids);
-  } else {
-    procfs->tids.count = 0;
-    proc_numbers_add(&procfs->tids, r->living != 0 ? r->living : task->pid);
+    proc_numbers_sort(&procfs->tids);
+    add_known_threads(r);
   }
   size_t count = procfs->tids.count;
   if (reserve_scratch(procfs, count) && reserve_bases(r->known, count))
@@ -250,6 +324,27 @@ static bool list_threads(const struct reading *r, unsigned wanted) {
   return false;
 }
 
+/* Everything of the thread whose files were just looked at. */
+static void enter_thread(const struct reading *r, bool single,
+                         struct thread_base *base, const struct look *look) {
+  struct task *task = task_of(r);
+  char state = single ? task->state : look->state;
+  add_thread(r->known, base,
+             single ? base_of_last(r->known, base, look->valid)
+                    : base_find(r->known, base->tid),
+             look->valid);
+  if ((r->wanted & GROUP_STATE) && state != '\0')
+    count_state(task, state);
+  if ((r->wanted & GROUP_WCHAN) && sleeps(state))
+    read_wchan(r, base->tid);
+  if (r->wanted & GROUP_THREADS)
+    record_thread(r, base, look->valid);
+}
+
+/*
+ * A thread that could not be read this time (no descriptor, no time) keeps its
+ * base; only one that is gone is forgotten.
+ */
 void read_threads(const struct reading *r) {
   struct procfs *procfs = r->procfs;
   struct task *task = task_of(r);
@@ -258,7 +353,12 @@ void read_threads(const struct reading *r) {
   /* Of a process with one thread, stat has told the state already. */
   unsigned to_read =
       single ? wanted & (GROUP_CONTEXTSWITCH | GROUP_SCHED) : wanted;
-  if (!list_threads(r, wanted))
+  if (wanted == 0) { /* its memory alone */
+    struct thread_base shown = {.tid = r->living != 0 ? r->living : task->pid};
+    look_at_thread(r, 0, &shown);
+    return;
+  }
+  if (!list_threads(r, single))
     return;
   if (wanted & GROUP_THREADS)
     task->first_thread = r->snapshot->thread_count;
@@ -268,25 +368,14 @@ void read_threads(const struct reading *r) {
   size_t count = 0;
   for (size_t i = 0; i < procfs->tids.count; i++) {
     struct thread_base *base = &procfs->scratch[count];
-    char state = '\0';
     *base = (struct thread_base){.tid = procfs->tids.numbers[i]};
-    unsigned has = read_thread(r, base->tid, to_read, base, &state);
-    if (single)
-      state = task->state;
-    else if (has == 0 && state == '\0')
-      continue; /* it ended since it was listed */
-    add_thread(r->known, base, has);
-    valid |= has;
+    struct look look = look_at_thread(r, to_read, base);
+    if (look.gone && !single)
+      continue;
+    enter_thread(r, single, base, &look);
+    valid |= look.valid;
     count++;
-    if ((wanted & GROUP_STATE) && state != '\0')
-      count_state(task, state);
-    if ((wanted & GROUP_WCHAN) && sleeps(state))
-      read_wchan(r, base->tid);
-    if (wanted & GROUP_THREADS)
-      record_thread(r, base, has);
   }
-  if (valid != 0) {
-    keep_bases(r->known, procfs->scratch, count);
-    set_sums(r, valid);
-  }
+  keep_bases(r->known, procfs->scratch, count);
+  set_sums(r, valid);
 }

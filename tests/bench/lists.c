@@ -2,18 +2,20 @@
  *
  * A collectd plugin of the bench alone, "lists". It is the null writer: it
  * counts the value lists of each read (one read has one time) and, at the end,
- * writes their number for the last whole read to Report. With Lists it also
- * dispatches that many one-value lists an interval, with identifiers like those
- * of proctrace's processes: what collectd itself asks for a list.
+ * writes their number for the last whole read to Report. With Processes it also
+ * dispatches an interval, in a tight loop, the very lists that proctrace sends
+ * of so many processes: what collectd itself asks for them. With Basic true
+ * only those that are always sent.
  */
+#include "metrics.h"
+
 #include <collectd/core/daemon/collectd.h>
 
 #include <collectd/core/daemon/plugin.h>
 #include <collectd/core/utils/common/common.h>
 
-enum { LISTS_OF_A_PROCESS = 12 };
-
-static int lists;
+static int processes;
+static bool basic;
 static char *report;
 static cdtime_t current;
 static long counted, last_whole;
@@ -21,29 +23,42 @@ static long counted, last_whole;
 static int lists_config(oconfig_item_t *block) {
   for (int i = 0; i < block->children_num; i++) {
     oconfig_item_t *child = block->children + i;
-    if (strcasecmp(child->key, "Lists") == 0)
-      cf_util_get_int(child, &lists);
+    if (strcasecmp(child->key, "Processes") == 0)
+      cf_util_get_int(child, &processes);
+    else if (strcasecmp(child->key, "Basic") == 0)
+      cf_util_get_boolean(child, &basic);
     else
       cf_util_get_string(child, &report);
   }
   return 0;
 }
 
+static bool is_sent(const struct metric *metric) {
+  unsigned groups = GROUP_BASIC | GROUP_CPU;
+  for (size_t i = 0; i < collect_name_count && !basic; i++)
+    groups |= collect_names[i].by_default ? collect_names[i].group : 0u;
+  return (metric->scopes & SCOPE_PROCESS) && (metric->group & groups);
+}
+
 static int lists_read(user_data_t *unused) {
   (void)unused;
-  value_t value = {.gauge = 1};
+  value_t values[2] = {{.gauge = 1}, {.gauge = 1}};
   value_list_t list = VALUE_LIST_INIT;
-  list.values = &value;
-  list.values_len = 1;
+  list.values = values;
   list.time = cdtime();
-  sstrncpy(list.plugin, "lists", sizeof(list.plugin));
-  sstrncpy(list.type, "gauge", sizeof(list.type));
-  for (int i = 0; i < lists; i++) {
-    snprintf(list.plugin_instance, sizeof(list.plugin_instance), "process-%d",
-             i / LISTS_OF_A_PROCESS);
-    snprintf(list.type_instance, sizeof(list.type_instance), "value-%d",
-             i % LISTS_OF_A_PROCESS);
-    plugin_dispatch_values(&list);
+  sstrncpy(list.plugin, "proctrace", sizeof(list.plugin));
+  for (int p = 0; p < processes; p++) {
+    snprintf(list.plugin_instance, sizeof(list.plugin_instance), "all-%d", p);
+    for (size_t i = 0; i < metric_count; i++) {
+      const struct metric *metric = &metrics[i];
+      if (!is_sent(metric))
+        continue;
+      list.values_len = metric->fields[1] == FIELD_COUNT ? 1 : 2;
+      sstrncpy(list.type, metric->type, sizeof(list.type));
+      sstrncpy(list.type_instance, metric->type_instance,
+               sizeof(list.type_instance));
+      plugin_dispatch_values(&list);
+    }
   }
   return 0;
 }

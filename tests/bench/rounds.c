@@ -49,8 +49,9 @@ static long source_all(struct source *source) {
       all[i] = i;
   }
   source->detail(source, &snapshot, all, snapshot.count,
-                 GROUP_STATE | GROUP_MEMORY | GROUP_CPU | GROUP_CONTEXTSWITCH |
-                     GROUP_IO | GROUP_FILES | GROUP_SCHED);
+                 GROUP_BASIC | GROUP_STATE | GROUP_MEMORY | GROUP_CPU |
+                     GROUP_CONTEXTSWITCH | GROUP_IO | GROUP_FILES |
+                     GROUP_SCHED);
   return (long)snapshot.count;
 }
 

@@ -86,6 +86,7 @@ static int close_sources(void **state) {
 static void read_all(struct source *source, struct snapshot *snapshot) {
   static size_t *all, capacity;
   snapshot_reset(snapshot);
+  snapshot->thread_limit = SIZE_MAX;
   assert_int_equal(source->scan(source, snapshot), 0);
   if (snapshot->count > capacity) {
     capacity = 2 * snapshot->count;

@@ -317,7 +317,7 @@ static void a_new_process_is_found_at_the_next_read(void **state) {
   (void)state;
   start("Process 'late'");
   read_times(3);
-  fake_process(7, "late", .utime = 4);
+  fake_process(7, "late", .utime = 4, .starttime = fake_now());
   read_once();
   sent_count(1, "late-7/ps_count");
   /* Born while we watched: all that it did is its group's. */

@@ -7,7 +7,7 @@
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/real.sh"
 
-plan 17
+plan 19
 
 # Thirty intervals, in which every process is looked at again, in six seconds.
 interval=0.2
@@ -62,6 +62,11 @@ if work samepid 120 "$reused" "$(program burn)" 120 1 0; then
   ok "a reused PID: the group's CPU time goes on from where it was" within \
     "$(value "$at" "burn$me" derive-runtime_ns)" "$spent" \
     "$(awk "BEGIN {print $spent + 2e9}")"
+  is "$(value "$at" "burn$me" total_events-restarts)" 1 \
+    "a reused PID: counted as a restart"
+  ok "a reused PID: its own series begin anew" within \
+    "$(value "$at" "burn$me-$reused" derive-runtime_ns)" 0 \
+    "$(cut -d ' ' -f 1 "/proc/$reused/schedstat")"
   reap "$worker"
   work samepid 120 "$reused" "$(program retitle)" 120 first-title
   at=$(next_read)
@@ -71,7 +76,8 @@ if work samepid 120 "$reused" "$(program burn)" 120 1 0; then
     "$(value "$at" first derive-runtime_ns)" 0 500000000
   changing=$reused
 else
-  for text in "found" "time goes on" "other group" "takes nothing along"; do
+  for text in found "time goes on" restart "begin anew" "other group" \
+    "takes nothing along"; do
     skip "a reused PID: $text" "${ready[*]:1}"
   done
   work retitle 120 first-title

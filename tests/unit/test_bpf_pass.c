@@ -33,6 +33,7 @@ void log_line(enum log_level level, const char *format, ...) {
 
 static int setup(void **state) {
   (void)state;
+  snapshot.thread_limit = SIZE_MAX;
   pass = (struct bpf_pass){.ticks = 100, .page_size = PAGE};
   pass.procfs = procfs_new(&(struct procfs_options){.root = "/proc"});
   assert_non_null(pass.procfs);
@@ -242,6 +243,18 @@ static void threads_may_stand_before_their_process(void **state) {
   assert_int_equal(waited(1), 130);
 }
 
+static void another_thread_that_calls_exec(void **state) {
+  (void)state;
+  PROCESS(7, 5, .threads = 3);
+  thread(8, 7, 100);
+  thread(9, 7, 300);
+  read_pass();
+  assert_int_equal(waited(0), 405);
+  PROCESS(7, 101, .threads = 1); /* which was 8 */
+  read_pass();
+  assert_int_equal(waited(0), 406);
+}
+
 static void a_reused_pid_starts_anew(void **state) {
   (void)state;
   PROCESS(7, 100, .cpu = {.runtime = 50 * NS_PER_TICK});
@@ -299,6 +312,7 @@ int main(void) {
       TEST(torn_sums),
       TEST(waits_of_threads_add_up_and_stay),
       TEST(threads_may_stand_before_their_process),
+      TEST(another_thread_that_calls_exec),
       TEST(a_reused_pid_starts_anew),
       TEST(records_of_threads),
       TEST(a_dropped_pass_is_forgotten),

@@ -405,10 +405,10 @@ static void budget_is_for_all_waiting(void **state) {
     release(pid, "io");
 }
 
-/* Eight hang: no thread more, and nothing slow is read until one is back. */
+/* Sixteen hang: no thread more, and nothing slow is read until one is back. */
 static void threads_are_bounded(void **state) {
   (void)state;
-  enum { HANGING = 12 };
+  enum { HANGING = 20 };
   for (int pid = 1; pid <= HANGING; pid++)
     given_hanging(pid, "io");
   given_io(HANGING + 1);
@@ -420,8 +420,8 @@ static void threads_are_bounded(void **state) {
     for (size_t place = 0; place < HANGING; place++)
       was_given_up(place);
   }
-  assert_int_equal(slowread_hanging(slow), 8);
-  assert_int_equal(helpers(), 8);
+  assert_int_equal(slowread_hanging(slow), 16);
+  assert_int_equal(helpers(), 16);
   next_interval();
   wanted(SLOW_IO, HANGING + 1);
   assert_true(read_batch() < GRACE_MS);

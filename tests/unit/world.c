@@ -159,7 +159,8 @@ void begin(void) {
                                                 .tops = tops,
                                                 .top_count = top_count,
                                                 .max_processes = max_processes,
-                                                .per_process = true});
+                                                .per_process = true,
+                                                .look_ms = 10000});
   assert_non_null(selection);
 }
 
