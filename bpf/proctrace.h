@@ -4,10 +4,10 @@
  *
  * The task iterator writes one record for each thread of the reader's PID
  * namespace, in the order of their ids; threads of different processes
- * interleave.  A record is a struct task_record, then a struct thread_numbers
- * if `has` says HAS_THREAD, then a struct process_record if it says
- * HAS_PROCESS: the leader's.  What the running kernel does not keep has no
- * bit and reads 0.
+ * interleave.  A record is a struct task_record, then a struct process_record
+ * if `has` says HAS_PROCESS: the leader's; then a struct thread_numbers if it
+ * says HAS_THREAD.  What has no bit, because the running kernel does not keep
+ * it or the task does not have it, means nothing.
  */
 #ifndef PROCTRACE_BPF_PROCTRACE_H
 #define PROCTRACE_BPF_PROCTRACE_H

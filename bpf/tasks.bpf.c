@@ -29,10 +29,13 @@ const volatile bool with_threads;
 #define TRIES 4
 
 /*
- * The process that is visited: too large for the stack.  One for all, since a
+ * The task that is visited: too large for the stack.  One for all, since a
  * loaded program has one reader at a time.
  */
-struct process_record process;
+struct {
+  struct task_record head;
+  struct process_record process;
+} record;
 
 /* --- ids --- */
 
@@ -115,42 +118,42 @@ struct walk {
 static __always_inline void add_thread(struct task_struct *task) {
   __u32 state = state_index(task);
   if (state < TASK_STATES)
-    process.states[state]++;
-  process.threads++;
-  process.cpu.utime += READ(task, utime);
-  process.cpu.stime += READ(task, stime);
-  process.cpu.runtime += READ(task, se.sum_exec_runtime);
-  process.minflt += READ(task, min_flt);
-  process.majflt += READ(task, maj_flt);
-  process.voluntary += READ(task, nvcsw);
-  process.involuntary += READ(task, nivcsw);
+    record.process.states[state]++;
+  record.process.threads++;
+  record.process.cpu.utime += READ(task, utime);
+  record.process.cpu.stime += READ(task, stime);
+  record.process.cpu.runtime += READ(task, se.sum_exec_runtime);
+  record.process.minflt += READ(task, min_flt);
+  record.process.majflt += READ(task, maj_flt);
+  record.process.voluntary += READ(task, nvcsw);
+  record.process.involuntary += READ(task, nivcsw);
   if (bpf_core_field_exists(task->ioac.read_bytes)) {
-    process.rchar += READ(task, ioac.rchar);
-    process.wchar += READ(task, ioac.wchar);
-    process.syscr += READ(task, ioac.syscr);
-    process.syscw += READ(task, ioac.syscw);
-    process.read_bytes += READ(task, ioac.read_bytes);
-    process.write_bytes += READ(task, ioac.write_bytes);
+    record.process.rchar += READ(task, ioac.rchar);
+    record.process.wchar += READ(task, ioac.wchar);
+    record.process.syscr += READ(task, ioac.syscr);
+    record.process.syscw += READ(task, ioac.syscw);
+    record.process.read_bytes += READ(task, ioac.read_bytes);
+    record.process.write_bytes += READ(task, ioac.write_bytes);
   }
 }
 
 static __always_inline void set_dead_threads(struct signal_struct *signal) {
-  process.threads = 0;
-  __builtin_memset(process.states, 0, sizeof(process.states));
-  process.cpu.utime = signal->utime;
-  process.cpu.stime = signal->stime;
-  process.cpu.runtime = signal->sum_sched_runtime;
-  process.minflt = signal->min_flt;
-  process.majflt = signal->maj_flt;
-  process.voluntary = signal->nvcsw;
-  process.involuntary = signal->nivcsw;
+  record.process.threads = 0;
+  __builtin_memset(record.process.states, 0, sizeof(record.process.states));
+  record.process.cpu.utime = signal->utime;
+  record.process.cpu.stime = signal->stime;
+  record.process.cpu.runtime = signal->sum_sched_runtime;
+  record.process.minflt = signal->min_flt;
+  record.process.majflt = signal->maj_flt;
+  record.process.voluntary = signal->nvcsw;
+  record.process.involuntary = signal->nivcsw;
   if (bpf_core_field_exists(signal->ioac.read_bytes)) {
-    process.rchar = signal->ioac.rchar;
-    process.wchar = signal->ioac.wchar;
-    process.syscr = signal->ioac.syscr;
-    process.syscw = signal->ioac.syscw;
-    process.read_bytes = signal->ioac.read_bytes;
-    process.write_bytes = signal->ioac.write_bytes;
+    record.process.rchar = signal->ioac.rchar;
+    record.process.wchar = signal->ioac.wchar;
+    record.process.syscr = signal->ioac.syscr;
+    record.process.syscw = signal->ioac.syscw;
+    record.process.read_bytes = signal->ioac.read_bytes;
+    record.process.write_bytes = signal->ioac.write_bytes;
   }
 }
 
@@ -211,10 +214,10 @@ static __always_inline bool add_memory(struct task_struct *task) {
   struct mm_struct *mm = AT(struct mm_struct, READ(task, mm));
   if (mm == NULL)
     return false;
-  process.vm = READ(mm, total_vm);
-  process.vm_peak = READ(mm, hiwater_vm);
-  process.rss = get_pages(mm, &process.swap);
-  process.rss_peak = READ(mm, hiwater_rss);
+  record.process.vm = READ(mm, total_vm);
+  record.process.vm_peak = READ(mm, hiwater_vm);
+  record.process.rss = get_pages(mm, &record.process.swap);
+  record.process.rss_peak = READ(mm, hiwater_rss);
   read_barrier();
   return READ(task, mm) == mm;
 }
@@ -247,7 +250,7 @@ static __always_inline bool add_files(struct task_struct *task) {
     map.words--;
     bpf_loop(map.words, count_word, &map, 0);
   }
-  process.files = map.count;
+  record.process.files = map.count;
   read_barrier();
   return READ(task, files) == files;
 }
@@ -287,14 +290,14 @@ static __always_inline __u32 fill_process(const struct reader *reader,
     has |= HAS_IO;
   if (sum_threads(&walk, task))
     has |= HAS_SUMS;
-  process.flags = task->flags;
-  process.parent = get_pid(reader, task->real_parent);
-  process.cpu.shown_utime = signal->prev_cputime.utime;
-  process.cpu.shown_stime = signal->prev_cputime.stime;
-  process.reaped_minflt = signal->cmin_flt;
-  process.files_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur;
-  copy_comm(process.comm, task);
-  if (process.flags & PF_KTHREAD)
+  record.process.flags = task->flags;
+  record.process.parent = get_pid(reader, task->real_parent);
+  record.process.cpu.shown_utime = signal->prev_cputime.utime;
+  record.process.cpu.shown_stime = signal->prev_cputime.stime;
+  record.process.reaped_minflt = signal->cmin_flt;
+  record.process.files_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur;
+  copy_comm(record.process.comm, task);
+  if (record.process.flags & PF_KTHREAD)
     return has;
   /* The leader's; where that one has exited, another thread's. */
   if (task->mm == NULL && walk.living != 0)
@@ -314,7 +317,7 @@ int visit_task(struct bpf_iter__task *context) {
     return 0;
   struct task_struct *current = bpf_get_current_task_btf();
   struct reader reader = get_reader(current);
-  struct task_record record = {
+  record.head = (struct task_record){
       .has = with_threads ? HAS_THREAD : 0,
       .tid = get_tid(&reader, task),
       .pid = get_pid(&reader, task),
@@ -322,21 +325,18 @@ int visit_task(struct bpf_iter__task *context) {
       .start = task->start_boottime + boottime_offset(current),
   };
   if (bpf_core_field_exists(task->sched_info.run_delay)) {
-    record.has |= HAS_WAIT;
-    record.wait = task->sched_info.run_delay;
-  }
-  if (task->pid != task->tgid) {
-    bpf_seq_write(seq, &record, sizeof(record));
-    if (with_threads)
-      write_thread(seq, task);
-    return 0;
+    record.head.has |= HAS_WAIT;
+    record.head.wait = task->sched_info.run_delay;
   }
   if (context->meta->seq_num == 0)
     find_cpu_offsets();
-  record.has |= fill_process(&reader, task);
-  bpf_seq_write(seq, &record, sizeof(record));
+  if (task->pid == task->tgid) {
+    record.head.has |= fill_process(&reader, task);
+    bpf_seq_write(seq, &record, sizeof(record));
+  } else {
+    bpf_seq_write(seq, &record.head, sizeof(record.head));
+  }
   if (with_threads)
     write_thread(seq, task);
-  bpf_seq_write(seq, &process, sizeof(process));
   return 0;
 }

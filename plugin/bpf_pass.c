@@ -280,13 +280,13 @@ int bpf_pass_take(struct bpf_pass *pass, struct snapshot *snapshot,
     const struct thread_numbers *numbers = NULL;
     const struct process_record *process = NULL;
     at += sizeof(*head);
-    if (head->has & HAS_THREAD) {
-      numbers = (const struct thread_numbers *)at;
-      at += sizeof(*numbers);
-    }
     if (head->has & HAS_PROCESS) {
       process = (const struct process_record *)at;
       at += sizeof(*process);
+    }
+    if (head->has & HAS_THREAD) {
+      numbers = (const struct thread_numbers *)at;
+      at += sizeof(*numbers);
     }
     if (!add_thread(pass, head, numbers))
       return -ENOMEM;

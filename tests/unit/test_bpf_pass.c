@@ -54,27 +54,32 @@ static void append(const void *part, size_t size) {
   length += size;
 }
 
-/* A thread that has waited so long. */
-static void thread(uint32_t tid, uint32_t pid, uint64_t wait) {
-  struct task_record head = {.tid = tid,
-                             .pid = pid,
-                             .start = tid * UINT64_C(1000000000),
-                             .wait = wait,
-                             .has = HAS_WAIT};
+static void record(uint32_t tid, uint32_t pid, uint64_t wait, uint32_t has,
+                   const struct process_record *process) {
+  struct task_record head = {
+      .tid = tid,
+      .pid = pid,
+      .start = tid * UINT64_C(1000000000),
+      .wait = wait,
+      .has = has | (pass.with_threads ? HAS_THREAD : 0u),
+  };
   struct thread_numbers numbers = {.comm = "worker", .minflt = tid};
-  head.has |= pass.with_threads ? HAS_THREAD : 0;
   append(&head, sizeof(head));
+  if (process != NULL)
+    append(process, sizeof(*process));
   if (pass.with_threads)
     append(&numbers, sizeof(numbers));
 }
 
+/* A thread that has waited so long. */
+static void thread(uint32_t tid, uint32_t pid, uint64_t wait) {
+  record(tid, pid, wait, HAS_WAIT, NULL);
+}
+
 static void process(uint32_t pid, uint64_t wait, uint32_t has,
-                    struct process_record record) {
-  size_t head = length;
-  thread(pid, pid, wait);
-  ((struct task_record *)(records + head))->has |= has;
-  strcpy(record.comm, "leader");
-  append(&record, sizeof(record));
+                    struct process_record numbers) {
+  strcpy(numbers.comm, "leader");
+  record(pid, pid, wait, has, &numbers);
 }
 #define PROCESS(pid, wait, ...)                                                \
   process(pid, wait, ALL, (struct process_record){__VA_ARGS__})

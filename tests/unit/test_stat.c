@@ -128,7 +128,8 @@ static void workers_keep_their_name(void **state) {
   assert_string_equal(comm_of("kworker/R-rcu_gp", WORKER), "kworker/R-rcu_g");
   assert_string_equal(comm_of("kworker/R-a-b+c", WORKER), "kworker/R-a-b+c");
   assert_string_equal(comm_of("kworker/R", WORKER), "kworker/R");
-  assert_string_equal(comm_of("-", WORKER), "");
+  assert_string_equal(comm_of("edac-poller", WORKER), "edac-poller");
+  assert_string_equal(comm_of("-", WORKER), "-");
   assert_string_equal(comm_of("", WORKER), "");
   /* Other kernel threads, and whoever just calls itself so. */
   assert_string_equal(comm_of("irq/9-acpi", KERNEL_THREAD), "irq/9-acpi");
