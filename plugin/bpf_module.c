@@ -108,8 +108,11 @@ static void close_tasks(struct bpf_tasks *tasks) {
 
 static bool load(struct bpf_tasks *tasks, bool with_threads, char *log,
                  char *reason, size_t size) {
-  LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = log,
-              .kernel_log_size = VERIFIER_LOG_SIZE);
+  const struct bpf_object_open_opts options = {
+      .sz = sizeof(options),
+      .kernel_log_buf = log,
+      .kernel_log_size = VERIFIER_LOG_SIZE,
+  };
   tasks->skeleton = tasks_bpf__open_opts(&options);
   if (tasks->skeleton == NULL) {
     explain_load(errno, log, reason, size);

@@ -55,7 +55,7 @@ falls_back "a libbpf without a function" "undefined symbol: bpf_iter_crumb_" \
 falls_back "a module of another build" "another build" \
   "BpfModule \"$PWD/tests/bpf/.libs/stranger.so\""
 
-as_user=(setpriv --bounding-set=-bpf,-perfmon,-sys_admin)
+as_user=(setpriv "--bounding-set=-bpf,-perfmon,-sys_admin")
 falls_back "no capability" "CAP_BPF and CAP_PERFMON" ""
 
 mkdir "$tmp/empty"

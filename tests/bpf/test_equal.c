@@ -90,7 +90,8 @@ static void read_all(struct source *source, struct snapshot *snapshot) {
   assert_int_equal(source->scan(source, snapshot), 0);
   if (snapshot->count > capacity) {
     capacity = 2 * snapshot->count;
-    all = realloc(all, capacity * sizeof(*all));
+    free(all);
+    all = calloc(capacity, sizeof(*all));
     assert_non_null(all);
     for (size_t i = 0; i < capacity; i++)
       all[i] = i;
