@@ -406,7 +406,7 @@ static field_set fields_of(unsigned groups) {
 static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
                          size_t index) {
   const struct process_seen *process = &pass->processes.processes[index];
-  snapshot->tasks[index].first_thread = snapshot->thread_count;
+  snapshot->tasks[index].first_thread = (uint32_t)snapshot->thread_count;
   for (uint32_t i = process->first_thread; i != 0;
        i = pass->threads.threads[i - 1].next) {
     const struct thread_seen *seen = &pass->threads.threads[i - 1];

@@ -27,8 +27,7 @@ static uint64_t *old_of(struct member *member, enum field field) {
 static bool has_old(const struct member *member, enum field field) {
   if (counts_everywhere(field))
     return member->sights > 1 || member->born;
-  return member->account->from_birth ||
-         (member->account->seen & FIELD_BIT(field));
+  return member->from_birth || (member->account->seen & FIELD_BIT(field));
 }
 
 /* How much a counter grew since the last interval; remembers its value. */
@@ -123,13 +122,12 @@ static void enter_process(struct member *member, const struct task *task,
 static void open_or_close_account(struct member *member) {
   struct account *account = member->account;
   if (member->group == NULL && account != NULL) {
-    account->from_birth = false;
+    member->from_birth = false;
     account->seen = 0;
     channels_free(&account->channels);
   } else if (member->group != NULL && account == NULL) {
     member->account = calloc(1, sizeof(*member->account));
-    if (member->account != NULL)
-      member->account->from_birth = member->born && member->sights == 1;
+    member->from_birth = member->born && member->sights == 1;
   }
 }
 
@@ -161,23 +159,23 @@ void account_totals(const struct account *account, const struct task *task,
  */
 
 static void note_reaping(struct member *member, const struct task *task) {
+  uint64_t grown = 0;
+  if (member->sights > 1 && task->reaped_minflt > member->reaped_minflt)
+    grown = task->reaped_minflt - member->reaped_minflt;
   member->reaped_before = member->reaped_fresh;
-  member->reaped_fresh =
-      member->sights > 1 && task->reaped_minflt > member->reaped_minflt
-          ? task->reaped_minflt - member->reaped_minflt
-          : 0;
+  member->reaped_fresh = grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX;
   member->reaped_minflt = task->reaped_minflt;
   member->tree_minflt = task->tree_minflt;
 }
 
 /* Whoever waits for a child takes its faults over, once. */
 static bool has_reaped(struct member *parent, uint64_t minflt) {
-  if (parent->reaped_before + parent->reaped_fresh < minflt)
+  if ((uint64_t)parent->reaped_before + parent->reaped_fresh < minflt)
     return false;
-  uint64_t first =
-      minflt < parent->reaped_before ? minflt : parent->reaped_before;
+  uint32_t first =
+      minflt < parent->reaped_before ? (uint32_t)minflt : parent->reaped_before;
   parent->reaped_before -= first;
-  parent->reaped_fresh -= minflt - first;
+  parent->reaped_fresh -= (uint32_t)(minflt - first);
   return true;
 }
 

@@ -18,8 +18,6 @@
 
 /* The books of one process that is watched, or was. */
 struct account {
-  bool
-      from_birth; /* it was watched from its first sight, which was its birth */
   field_set seen; /* counters that were valid once */
   uint64_t old[COUNTER_COUNT - STAT_COUNTER_COUNT]; /* of the others, see
                                                        struct member */

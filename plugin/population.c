@@ -36,6 +36,7 @@ static void member_free(struct member *member) {
   account_free(member->account);
   free(member->cmdline);
   free(member->owed);
+  free(member->ranking);
   free(member);
 }
 

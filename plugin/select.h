@@ -50,6 +50,7 @@ struct member {
   uint8_t gone_for; /* intervals */
   bool look;        /* its rule is to be decided */
   bool reported;    /* has series of its own */
+  bool from_birth;  /* its account was opened at its birth */
   int rule;         /* the first that holds of it; -1: none */
   int birth_rule;   /* one with Children from whose process it descends; -1 */
   unsigned sights;
@@ -59,15 +60,15 @@ struct member {
   struct group *own;         /* of the rule that holds of itself */
   struct group *birth_group; /* of birth_rule */
   struct group *group;       /* in which it counts; NULL: other */
-  struct account *account;   /* while it has a group */
+  struct account *account;   /* once it had a group */
   char *cmdline;             /* where it is told; NULL: not known */
   uint64_t old[STAT_COUNTER_COUNT]; /* the last values of these counters */
-  uint64_t ranked[RANKS]; /* the last totals that Top ranks by growth */
-  unsigned ranked_known;  /* a bit for each that could be read */
+  struct ranking *ranking;          /* of top.c; NULL where there is no Top */
   /* Page faults: own and reaped children's; of reaped children alone, and how
    * much these grew of late: the sign that children were waited for. */
   uint64_t *owed; /* see ledger.c; mostly NULL */
-  uint64_t tree_minflt, reaped_minflt, reaped_fresh, reaped_before;
+  uint64_t tree_minflt, reaped_minflt;
+  uint32_t reaped_fresh, reaped_before;
   uint64_t pss, uss; /* if has_pss, of the last round; see pss.h */
   bool pss_due, has_pss;
 };

@@ -299,14 +299,21 @@ static void hand_over(struct slowread *slow, struct slow_batch *batch,
   pthread_mutex_unlock(&worker->lock);
 }
 
-void slowread_start(struct slowread *slow, struct slow_batch *batch) {
-  for (size_t i = 0; i < batch->count; i++)
+/* From `first` on, leave out on whom we would hang; let the helper read the
+ * others. */
+static void go_on(struct slowread *slow, struct slow_batch *batch,
+                  size_t first) {
+  for (size_t i = first; i < batch->count; i++)
     batch->reads[i].error = hangs(slow, batch->reads[i].pid) ? ETIMEDOUT : 0;
   /* Without time left, a helper would only be blamed for it. */
   if (slow->budget_ns > 0)
-    hand_over(slow, batch, 0);
+    hand_over(slow, batch, first);
   else
-    give_up(batch, 0);
+    give_up(batch, first);
+}
+
+void slowread_start(struct slowread *slow, struct slow_batch *batch) {
+  go_on(slow, batch, 0);
 }
 
 static int64_t now_ns(void) {
@@ -377,11 +384,7 @@ void slowread_finish(struct slowread *slow, struct slow_batch *batch) {
     size_t next = leave_behind(slow, batch);
     if (next >= batch->count)
       return;
-    if (slow->budget_ns <= 0) {
-      give_up(batch, next);
-      return;
-    }
-    hand_over(slow, batch, next);
+    go_on(slow, batch, next);
   }
 }
 

@@ -113,8 +113,8 @@ struct task {
   uint64_t tree_minflt;   /* MINFLT and that of its reaped children [stat] */
   uint64_t reaped_minflt; /* that of its reaped children alone [stat] */
   /* Its threads and wait channels: ranges in the snapshot's arrays. */
-  size_t first_thread, threads;
-  size_t first_wchan, wchans;
+  uint32_t first_thread, threads;
+  uint32_t first_wchan, wchans;
 };
 
 static inline void task_set(struct task *task, enum field field,

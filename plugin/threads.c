@@ -361,9 +361,9 @@ void read_threads(const struct reading *r) {
   if (!list_threads(r, single))
     return;
   if (wanted & GROUP_THREADS)
-    task->first_thread = r->snapshot->thread_count;
+    task->first_thread = (uint32_t)r->snapshot->thread_count;
   if (wanted & GROUP_WCHAN)
-    task->first_wchan = r->snapshot->wchan_count;
+    task->first_wchan = (uint32_t)r->snapshot->wchan_count;
   unsigned valid = 0;
   size_t count = 0;
   for (size_t i = 0; i < procfs->tids.count; i++) {

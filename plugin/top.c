@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The totals of the last interval. */
+struct ranking {
+  uint64_t last[RANKS];
+  unsigned known; /* a bit for each that could be read */
+};
+
 unsigned top_groups(const struct top *top) {
   return (top->ranks & 1u << RANK_IO ? GROUP_IO : 0u) |
          (top->ranks & 1u << RANK_WAIT ? GROUP_SCHED : 0u);
@@ -52,11 +58,12 @@ static struct claim claim_of(const struct selection *selection,
   if (!is_known(&snapshot->tasks[index], rank))
     return claim;
   claim.total = total_of(&snapshot->tasks[index], rank);
-  uint64_t before = member->ranked[rank];
+  const struct ranking *ranking = member->ranking;
   bool newborn = member->born && member->sights == 1;
+  uint64_t before = newborn || ranking == NULL ? 0 : ranking->last[rank];
   if (rank == RANK_RSS)
     claim.used = claim.total;
-  else if (newborn || member->ranked_known & 1u << rank)
+  else if (newborn || (ranking != NULL && ranking->known & 1u << rank))
     claim.used = claim.total > before ? claim.total - before : 0;
   return claim;
 }
@@ -107,12 +114,16 @@ void top_remember(struct selection *selection,
                   const struct snapshot *snapshot) {
   for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];
-    member->ranked_known = 0;
+    if (member->ranking == NULL)
+      member->ranking = calloc(1, sizeof(*member->ranking));
+    if (member->ranking == NULL)
+      continue; /* it is not ranked then */
+    member->ranking->known = 0;
     for (enum rank rank = 0; rank < RANKS; rank++) {
       if (!is_known(&snapshot->tasks[i], rank))
         continue;
-      member->ranked[rank] = total_of(&snapshot->tasks[i], rank);
-      member->ranked_known |= 1u << rank;
+      member->ranking->last[rank] = total_of(&snapshot->tasks[i], rank);
+      member->ranking->known |= 1u << rank;
     }
   }
 }

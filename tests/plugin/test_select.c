@@ -477,6 +477,26 @@ static void who_comes_back_to_top_has_not_fallen(void **state) {
   sent_count(1, "p-10/contextswitch-voluntary");
 }
 
+/* One that renames itself each time would make new series each time. */
+static void who_is_on_top_keeps_its_name_a_while(void **state) {
+  (void)state;
+  static const char *const names[] = {"a", "b", "c", "d"};
+  struct fake_process *p = fake_process(7, "first");
+  start("<Top 'busy'>;Count 1;By 'cpu';</Top>");
+  read_once();
+  for (int i = 0; i < STAYS; i++) {
+    p->utime += 5;
+    fake_update(p);
+    read_once();
+    sent_count(1, "first-7/ps_cputime");
+    p->comm = names[i % 4];
+  }
+  fake_update(p);
+  read_once();
+  sent_count(0, "first-7/ps_cputime");
+  sent_count(1, "?-7/ps_cputime");
+}
+
 /* Bounds --------------------------------------------------------------------
  */
 
@@ -572,6 +592,7 @@ int main(void) {
       TEST(top_beside_rules),
       TEST(top_does_not_hold_what_a_rule_named),
       TEST(who_comes_back_to_top_has_not_fallen),
+      TEST(who_is_on_top_keeps_its_name_a_while),
       TEST(at_most_so_many_processes),
       TEST(who_is_reported_stays_reported),
       TEST(a_rule_without_a_match),

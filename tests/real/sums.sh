@@ -44,12 +44,14 @@ share() {
   look
   share=$(awk "BEGIN {print ($all - $first_all) / ($host - $first_host)}")
   burnt=$(awk "BEGIN {
-    print ($burning - $first_burning) / ($host - $first_host)}")
+    print ($burning - $first_burning) / ($all - $first_all)}")
 }
-share
-within "$share" 0.9 1.1 || share # a compiler came by
+for _ in 1 2 3 4 5; do # a compiler may come by
+  share
+  within "$share" 0.9 1.1 && break
+done
 ok "groups and others are the host: $share of it" within "$share" 0.9 1.1
-ok "the burning group has most of it: $burnt" within "$burnt" 0.3 1.05
+ok "the burning group has most of ours: $burnt" within "$burnt" 0.3 1.05
 collectd_stop
 is "$stopped" 0 "collectd ends well"
 finish

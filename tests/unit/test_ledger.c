@@ -444,6 +444,23 @@ static void chain_with_a_reused_pid(void **state) {
   assert_int_equal(told_of("a", FIELD_RCHAR), 1100);
 }
 
+/* Whose counting begins with the reaping owes nothing for it. */
+static void watched_since_the_reaping(void **state) {
+  (void)state;
+  begin_with_a();
+  born(10, "sh");
+  interval();
+  born(11, "a", .ppid = 10);
+  has(11, 1000, 30);
+  interval();
+  reap(11);
+  being(10)->comm = "a";
+  interval();
+  reads(10, 7);
+  interval();
+  assert_int_equal(told_of("a", FIELD_RCHAR), 1007);
+}
+
 /* Its growth is not counted, so that nothing is counted twice. */
 static void unreadable_parent(void **state) {
   (void)state;
@@ -512,6 +529,7 @@ int main(void) {
       TEST(parent_in_another_group),
       TEST(chain_through_an_unwatched_parent),
       TEST(chain_with_a_reused_pid),
+      TEST(watched_since_the_reaping),
       TEST(unreadable_parent),
       TEST(channels_of_members_and_group),
   };

@@ -435,6 +435,33 @@ static void threads_are_bounded(void **state) {
   was_read(0, HANGING + 1);
 }
 
+/* Anyone can write programs on which a reader hangs: but for his own. */
+static void a_user_has_two_threads(void **state) {
+  (void)state;
+  enum { HANGING = 5, USER = 12345 };
+  if (geteuid() != 0)
+    skip();
+  for (int pid = 1; pid <= HANGING; pid++) {
+    char path[16];
+    given_hanging(pid, "io");
+    snprintf(path, sizeof(path), "%d", pid);
+    assert_int_equal(fchownat(root_fd, path, USER, -1, 0), 0);
+  }
+  given_io(HANGING + 1);
+  for (int i = 0; i < 4; i++) {
+    next_interval();
+    for (int pid = 1; pid <= HANGING + 1; pid++)
+      wanted(SLOW_IO, pid);
+    read_batch();
+    for (size_t place = 0; place < HANGING; place++)
+      was_given_up(place);
+  }
+  assert_int_equal(slowread_hanging(slow), 2);
+  was_read(HANGING, HANGING + 1);
+  release(1, "io");
+  release(2, "io");
+}
+
 /* Texts that were read before the hanging one, in front of and behind it. */
 static void texts_survive_a_change_of_helper(void **state) {
   (void)state;
@@ -486,6 +513,7 @@ int main(void) {
       TEST(comes_back),
       TEST(budget_is_for_all_waiting),
       TEST(threads_are_bounded),
+      TEST(a_user_has_two_threads),
       TEST(texts_survive_a_change_of_helper),
       TEST(freed_while_hanging),
   };

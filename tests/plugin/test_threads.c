@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sums over threads that end, call execve(), or are read for several reasons.
+ */
+#include "fixture.h"
+
+static struct fake_process *p;
+static struct fake_thread *t;
+
+static void given_two_threads(void) {
+  p = fake_process(7, "many", .runtime = 100, .wait = 10, .voluntary = 1,
+                   .rss_kib = 4);
+  t = fake_thread(p, 8, "worker", .runtime = 5000, .wait = 50, .voluntary = 2);
+}
+
+/* The kernel gives the thread that calls execve() the leader's id. */
+static void a_thread_that_execs_counts_once(void **state) {
+  (void)state;
+  given_two_threads();
+  start("Process 'many'");
+  read_once();
+  sent("many-7/derive-runtime_ns", 5100);
+  fake_thread_end(t);
+  p->runtime = 5200;
+  p->wait = 60;
+  p->voluntary = 3;
+  fake_update(p);
+  read_once();
+  sent("many-7/derive-runtime_ns", 5300);
+  sent("many-7/derive-wait_sum_ns", 70);
+  sent("many-7/contextswitch-voluntary", 4);
+  sent("many/derive-runtime_ns", 200);
+}
+
+/* The ranking reads the threads, then the rest asks for the memory alone. */
+static void read_twice_counts_once(void **state) {
+  (void)state;
+  given_two_threads();
+  start("<Top 'busy'>;Count 5;By 'wait';</Top>; Collect 'memory' 'sched'");
+  read_times(2);
+  for (int i = 0; i < 3; i++) {
+    read_once();
+    sent("many-7/derive-runtime_ns", 5100);
+    sent("many-7/ps_rss", 4096);
+  }
+  t->runtime += 7;
+  fake_update(p);
+  read_once();
+  sent("many-7/derive-runtime_ns", 5107);
+}
+
+static void threads_of_the_ranked_have_all_their_values(void **state) {
+  (void)state;
+  given_two_threads();
+  start("<Top 'busy'>;Count 5;By 'wait';</Top>; PerThread true");
+  read_times(3);
+  sent("many-7/derive-thread-worker-8-runtime_ns", 5000);
+  sent("many-7/derive-thread-worker-8-wait_sum_ns", 50);
+  sent("many-7/contextswitch-thread-worker-8-voluntary", 2);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(a_thread_that_execs_counts_once),
+      TEST(read_twice_counts_once),
+      TEST(threads_of_the_ranked_have_all_their_values),
+  };
+  return RUN(tests);
+}
