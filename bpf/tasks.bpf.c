@@ -101,10 +101,11 @@ static __always_inline __u32 state_index(struct task_struct *task) {
     return 8;
   if (state & STATE_LOCK_OR_FROZEN)
     return 2;
-  __u32 index = 0;
-  for (; shown != 0 && index < TASK_STATES - 1; shown >>= 1)
-    index++;
-  return index;
+  /* fls(): without a branch, of which the verifier would try both ways. */
+  shown |= shown >> 1;
+  shown |= shown >> 2;
+  shown |= shown >> 4;
+  return __builtin_popcount(shown);
 }
 
 /* --- sums over threads --- */
@@ -311,11 +312,14 @@ static __always_inline __u32 fill_process(const struct reader *reader,
 
 SEC("iter/task")
 int visit_task(struct bpf_iter__task *context) {
-  struct task_struct *task = context->task;
   struct seq_file *seq = context->meta->seq;
-  if (task == NULL)
+  if (context->task == NULL)
     return 0;
-  struct task_struct *current = bpf_get_current_task_btf();
+  /* Untrusted, for the verifier looks at each member of what it trusts for
+   * quite a while. */
+  struct task_struct *task = AT(struct task_struct, context->task);
+  struct task_struct *current =
+      AT(struct task_struct, bpf_get_current_task_btf());
   struct reader reader = get_reader(current);
   record.head = (struct task_record){
       .has = with_threads ? HAS_THREAD : 0,
