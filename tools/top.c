@@ -71,6 +71,7 @@ struct frame {
   struct process *processes;
   size_t processes_num;
   double load[3], available, total, duration;
+  char source[16]; /* of the values of processes */
 };
 
 struct series {
@@ -239,6 +240,8 @@ static void host_take(struct frame *frame, const char *series,
     frame->total = values[0];
   else if (strcmp(series, "duration-read") == 0)
     frame->duration = values[0];
+  else if (strncmp(series, "gauge-source_", 13) == 0)
+    snprintf(frame->source, sizeof(frame->source), "%s", series + 13);
 }
 
 static void frame_take(struct frame *frame, FILE *collectd, const char *name) {
@@ -332,11 +335,11 @@ static void show(const struct screen *screen, const struct frame *frame,
   screen_line(screen, "\033[1m", line);
   snprintf(line, sizeof(line),
            "load %.2f %.2f %.2f  memory %s available of %s  "
-           "%zu processes reported, read in %.1f ms",
+           "%zu processes reported, by %s in %.1f ms",
            frame->load[0], frame->load[1], frame->load[2],
            human(frame->available, 1024, available),
            human(frame->total, 1024, total), frame->processes_num,
-           frame->duration * 1e3);
+           frame->source, frame->duration * 1e3);
   screen_line(screen, "", line);
   snprintf(line, sizeof(line), "%7s %-15s %-8s %6s %6s %7s %7s %7s %7s  %s",
            "PID", "COMMAND", "STATE", "RSS", "CPU%", "VCSW/s", "ICSW/s",
