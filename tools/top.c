@@ -241,7 +241,7 @@ static void host_take(struct frame *frame, const char *series,
   else if (strcmp(series, "duration-read") == 0)
     frame->duration = values[0];
   else if (strncmp(series, "gauge-source_", 13) == 0)
-    snprintf(frame->source, sizeof(frame->source), "%s", series + 13);
+    snprintf(frame->source, sizeof(frame->source), "%.15s", series + 13);
 }
 
 static void frame_take(struct frame *frame, FILE *collectd, const char *name) {
