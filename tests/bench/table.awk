@@ -79,23 +79,27 @@ function list_us(row, reference) {
     of(row, "lists")
 }
 
-function list_costs(target, most,   i, number, times) {
+function list_floor(   i) {
   for (i = 1; i <= sizes_count; i++) {
     n = size[i]
     cell(list_us("lists", "empty"))
   }
   print_line("a value list, collectd's own floor")
+}
+
+# What each process costs more than all of them in one group.
+function list_cost(label, each, together, target, most,   i, number, times) {
   for (i = 1; i <= sizes_count; i++) {
     n = size[i]
     number = times = ""
-    if (has("each", n)) {
-      number = list_us("each", "groups-all")
+    if (has(each, n)) {
+      number = list_us(each, together)
       times = number / list_us("lists", "empty")
       judge(times)
     }
     cell(number, times)
   }
-  print_line("a value list, proctrace's processes", target, most)
+  print_line(label, target, most)
 }
 
 function rss(row, at) { return value[row, at, "rss"] * 1024 }
@@ -159,15 +163,22 @@ END {
     "1/3 of processes", 1 / 3)
   cost("the same, descriptors kept", "groups-more-kept", "processes-more",
     "1/3 of processes", 1 / 3)
+  cost("the same, source bpf", "groups-more-bpf", "processes-more")
   cost("proctrace, groups only, all default fields", "groups-all")
+  cost("the same, source bpf", "groups-all-bpf")
   cost("pidstat -d -r -u -w", "pidstat")
   cost("proctrace, each process, all default fields", "each")
+  cost("the same, source bpf", "each-bpf")
   cost("floor: stat", "floor-stat")
   cost("proctrace, processes unwatched", "unwatched", "floor-stat")
   calls("read calls for a process unwatched", "unwatched",
     "1 (and the host's files)", 1.05)
   print "CPU time, µs for each value list"
-  list_costs("1.1 x floor", 1.1)
+  list_floor()
+  list_cost("a value list, proctrace's processes", "each", "groups-all",
+    "1.1 x floor", 1.1)
+  list_cost("the same, source bpf: no reading blurs it", "each-bpf",
+    "groups-all-bpf", "1.1 x floor", 1.1)
   print "Resident memory, bytes more than with N = " size[1]
   bytes("a process, groups only", "groups-all", "1024", 1024)
   bytes("a process with few series, less their cache", "each-one", "1024", 1024)
