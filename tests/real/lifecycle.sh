@@ -118,6 +118,6 @@ ok "no counter of a group fell" eval "never_falls burn$me derive-runtime_ns &&
 
 collectd_stop
 is "$stopped" 0 "SIGTERM: exit status 0"
-is "$(logged 'error|warning'; ls "$tmp/pid" 2>/dev/null)" "" \
+is "$(complaints; ls "$tmp/pid" 2>/dev/null)" "" \
   "SIGTERM: no complaint, no leftover"
 finish

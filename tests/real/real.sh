@@ -14,6 +14,7 @@
 #   value "$at" INSTANCE SERIES [COLUMN]
 #   column INSTANCE SERIES [COLUMN]    # all values ever written, in order
 #   logged PATTERN              # lines of the log that match
+#   complaints                  # errors and warnings in it
 #   proc_values PID             # the same lines as `values`, from /proc itself
 
 # shellcheck source-path=SCRIPTDIR
@@ -147,6 +148,13 @@ instances() { # PATTERN: names that have series, that match it whole
 
 logged() { # PATTERN
   grep -E "$1" "$tmp/log"
+}
+
+# Errors and warnings, but for those of a machine that stood still for a while.
+complaints() {
+  logged 'error|warning' |
+    grep -vE 'three quarters of the interval|next interval is .* in the past' |
+    grep -vE 'above its read interval'
 }
 
 within() { # VALUE LEAST MOST

@@ -80,5 +80,5 @@ is "$(value "$at" host count-cpus) $(value "$at" host timestamp-boot)" \
 
 collectd_stop
 is "$stopped" 0 "collectd ends well"
-is "$(logged 'error|warning')" "" "and had nothing to complain of"
+is "$(complaints)" "" "and had nothing to complain of"
 finish
