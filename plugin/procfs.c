@@ -2,6 +2,7 @@
 #include "procfs.h"
 
 #include "log.h"
+#include "monotonic.h"
 #include "procfs_rooms.h"
 
 #include <errno.h>
@@ -47,12 +48,6 @@ void count_loss(struct procfs *procfs, struct snapshot *snapshot, int error,
 }
 
 /* --- scan --- */
-
-static int64_t monotonic_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 bool is_late(const struct procfs *procfs) {
   return monotonic_ns() > procfs->deadline_ns;

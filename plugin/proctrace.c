@@ -11,6 +11,7 @@
 #include "host.h"
 #include "log.h"
 #include "metrics.h"
+#include "monotonic.h"
 #include "options.h"
 #include "procfs.h"
 #include "pss.h"
@@ -77,12 +78,6 @@ static void say_losses(struct proctrace *p) {
 }
 
 /* --- read --- */
-
-static int64_t monotonic_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static void read_pss(struct proctrace *p) {
   pss_update(&p->pss, p->source, &p->snapshot, p->selection);

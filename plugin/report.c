@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "metrics.h"
+#include "monotonic.h"
 
 #include <collectd/core/daemon/collectd.h>
 
@@ -297,9 +298,7 @@ static void send_host(struct sender *sender, const struct host *host) {
 }
 
 static double seconds_since(int64_t began) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)(now.tv_sec * INT64_C(1000000000) + now.tv_nsec - began) / 1e9;
+  return (double)(monotonic_ns() - began) / 1e9;
 }
 
 /* What this read lost is counted now, so that it is told now. */

@@ -2,6 +2,7 @@
 #include "select.h"
 
 #include "log.h"
+#include "monotonic.h"
 #include "population.h"
 #include "top.h"
 
@@ -153,12 +154,6 @@ static void decide(struct selection *selection, const struct task *task,
     return;
   }
   member->own = NULL;
-}
-
-static int64_t monotonic_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 /* Processes to look at that need the same texts, until when. */

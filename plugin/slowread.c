@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "slowread.h"
 
+#include "monotonic.h"
 #include "procfile.h"
 
 #include <errno.h>
@@ -316,28 +317,22 @@ void slowread_start(struct slowread *slow, struct slow_batch *batch) {
   go_on(slow, batch, 0);
 }
 
-static int64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 /* Wait until the helper is done (true), or hangs or is too late (false).
  * Called with its lock. */
 static bool wait_for(struct slowread *slow, struct worker *worker) {
   while (worker->done < worker->count) {
     size_t before = worker->done;
-    int64_t began = now_ns();
+    int64_t began = monotonic_ns();
     int64_t until =
         began + (slow->patience_ns < slow->budget_ns ? slow->patience_ns
                                                      : slow->budget_ns);
     struct timespec at = {.tv_sec = until / NS_PER_S,
                           .tv_nsec = until % NS_PER_S};
     pthread_cond_timedwait(&worker->finished, &worker->lock, &at);
-    slow->budget_ns -= now_ns() - began;
+    slow->budget_ns -= monotonic_ns() - began;
     if (slow->budget_ns <= 0)
       return worker->done == worker->count;
-    if (worker->done == before && now_ns() >= until)
+    if (worker->done == before && monotonic_ns() >= until)
       return false;
   }
   return true;
