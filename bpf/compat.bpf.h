@@ -9,9 +9,7 @@
 #ifndef PROCTRACE_COMPAT_BPF_H
 #define PROCTRACE_COMPAT_BPF_H
 
-/* The user side sets these before it loads the program. */
-const volatile bool has_rdonly_cast;
-const volatile __u32 cpus; /* that the machine can have */
+const volatile struct bpf_config config SEC(".rodata.config");
 
 /*
  * Typed reads through an address that we computed ourselves, such as that of
@@ -23,11 +21,12 @@ const volatile __u32 cpus; /* that the machine can have */
 void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
 #define AT(type, address)                                                      \
-  ((type *)(has_rdonly_cast ? bpf_rdonly_cast((void *)(address),               \
-                                              bpf_core_type_id_kernel(type))   \
-                            : (void *)(address)))
+  ((type *)(config.has_rdonly_cast                                             \
+                ? bpf_rdonly_cast((void *)(address),                           \
+                                  bpf_core_type_id_kernel(type))               \
+                : (void *)(address)))
 #define READ(pointer, field)                                                   \
-  (has_rdonly_cast ? (pointer)->field : BPF_CORE_READ(pointer, field))
+  (config.has_rdonly_cast ? (pointer)->field : BPF_CORE_READ(pointer, field))
 
 /* What stands anywhere, through a type that begins with as many bytes. */
 static __always_inline __u64 read_u64(const void *address) {
@@ -117,7 +116,7 @@ static __always_inline void find_cpu_offsets(void) {
   __u64 base = 0;
   __u32 first = 0;
   bpf_core_read(&base, sizeof(base), &map->pptrs[0]);
-  for (__u32 cpu = 0; cpu < cpus && cpu < EXACT_RSS_CPUS; cpu++) {
+  for (__u32 cpu = 0; cpu < config.cpus && cpu < EXACT_RSS_CPUS; cpu++) {
     void *value = bpf_map_lookup_percpu_elem(&anywhere, &first, cpu);
     if (value != NULL)
       cpu_offsets[cpu] = number_of(value) - base;
@@ -129,7 +128,7 @@ static __always_inline void find_cpu_offsets(void) {
 static __always_inline __s64 sum_counter(struct percpu_counter *counter) {
   __s64 sum = READ(counter, count);
   __u64 parts = (__u64)READ(counter, counters);
-  for (__u32 cpu = 0; cpus <= EXACT_RSS_CPUS && cpu < cpus; cpu++)
+  for (__u32 cpu = 0; config.cpus <= EXACT_RSS_CPUS && cpu < config.cpus; cpu++)
     sum += read_s32((void *)(parts + cpu_offsets[cpu % EXACT_RSS_CPUS]));
   return sum > 0 ? sum : 0;
 }
@@ -153,6 +152,22 @@ static __always_inline __s64 get_pages(struct mm_struct *mm, __s64 *swap) {
          sum_counter(COUNTER(mm, MM_ANONPAGES)) +
          sum_counter(COUNTER(mm, MM_SHMEMPAGES));
 }
+
+/*
+ * Who makes the call on which architecture: its first two arguments, and
+ * whether it is one of a 32-bit program, whose numbers mean other calls.
+ */
+#if defined(__TARGET_ARCH_x86)
+#define TS_COMPAT 0x2
+#define IS_COMPAT(task) (((task)->thread_info.status & TS_COMPAT) != 0)
+#define ARGUMENT_1(regs) ((regs)->di)
+#define ARGUMENT_2(regs) ((regs)->si)
+#elif defined(__TARGET_ARCH_arm64)
+#define TIF_32BIT 22
+#define IS_COMPAT(task) (((task)->thread_info.flags >> TIF_32BIT & 1) != 0)
+#define ARGUMENT_1(regs) ((regs)->regs[0])
+#define ARGUMENT_2(regs) ((regs)->regs[1])
+#endif
 
 /* Time namespaces came with Linux 5.6 and can be left out. */
 static __always_inline __u64 boottime_offset(struct task_struct *reader) {

@@ -16,11 +16,7 @@
 #include "proctrace.h"
 
 #include "compat.bpf.h"
-
-char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-/* Write struct thread_numbers too. */
-const volatile bool with_threads;
+#include "watch.bpf.h"
 
 #define PF_KTHREAD 0x00200000
 #define RLIMIT_NOFILE 7
@@ -290,6 +286,7 @@ static __always_inline __u32 fill_process(const struct reader *reader,
     has |= HAS_SUMS;
   record.process.flags = task->flags;
   record.process.parent = get_pid(reader, task->real_parent);
+  record.process.kernel_pid = task->tgid;
   record.process.cpu.shown_utime = signal->prev_cputime.utime;
   record.process.cpu.shown_stime = signal->prev_cputime.stime;
   record.process.reaped_minflt = signal->cmin_flt;
@@ -301,7 +298,7 @@ static __always_inline __u32 fill_process(const struct reader *reader,
   if (task->mm == NULL && walk.living != 0)
     task = AT(struct task_struct, walk.living);
   if (add_memory(task))
-    has |= HAS_MEMORY | (cpus <= EXACT_RSS_CPUS ? HAS_EXACT_RSS : 0);
+    has |= HAS_MEMORY | (config.cpus <= EXACT_RSS_CPUS ? HAS_EXACT_RSS : 0);
   if (add_files(task))
     has |= HAS_FILES;
   return has;
@@ -319,12 +316,15 @@ int visit_task(struct bpf_iter__task *context) {
   struct task_struct *current =
       AT(struct task_struct, bpf_get_current_task_btf());
   struct reader reader = get_reader(current);
+  __u64 offset = boottime_offset(current);
+  if (config.thread_state)
+    get_thread(visited, true);
   record.head = (struct task_record){
-      .has = with_threads ? HAS_THREAD : 0,
+      .has = config.threads ? HAS_THREAD : 0,
       .tid = get_tid(&reader, task),
       .pid = get_pid(&reader, task),
       .state = state_index(task),
-      .start = task->start_boottime + boottime_offset(current),
+      .start = task->start_boottime + offset,
   };
   if (bpf_core_field_exists(task->sched_info.run_delay)) {
     record.head.has |= HAS_WAIT;
@@ -333,12 +333,13 @@ int visit_task(struct bpf_iter__task *context) {
   if (context->meta->seq_num == 0)
     find_cpu_offsets();
   if (task->pid == task->tgid) {
+    record.process.start_offset = (__s64)offset;
     record.head.has |= fill_process(&reader, task);
     bpf_seq_write(seq, &record, sizeof(record));
   } else {
     bpf_seq_write(seq, &record.head, sizeof(record.head));
   }
-  if (with_threads)
+  if (config.threads)
     write_thread(seq, task);
   return 0;
 }

@@ -28,7 +28,17 @@ typedef _Bool bool;
 
 /* The parts of <linux/bpf.h> that BPF programs need. */
 enum bpf_map_type {
+  BPF_MAP_TYPE_HASH = 1,
+  BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+
+enum {
+  BPF_ANY = 0,
+  BPF_NOEXIST = 1,
+  BPF_F_NO_PREALLOC = 1,
+  BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)),           \
@@ -93,6 +103,7 @@ struct task_io_accounting {
 };
 
 struct sched_info { /* empty without CONFIG_SCHED_INFO */
+  unsigned long pcount;
   unsigned long long run_delay;
 };
 
@@ -117,6 +128,7 @@ struct rlimit {
 };
 
 struct signal_struct {
+  atomic_t live;
   int nr_threads;
   struct list_head thread_head;
   struct pid *pids[4];
@@ -142,8 +154,45 @@ struct mm_struct {
   struct percpu_counter rss_stat[4];
 };
 
+struct sock_common {
+  volatile unsigned char skc_state;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+  int sk_err;
+  __u16 sk_protocol, sk_type;
+};
+
+struct tcp_sock {
+  __u8 repair : 1;
+  __u8 fastopen_connect : 1;
+};
+
+typedef enum { SS_FREE, SS_UNCONNECTED } socket_state;
+
+struct socket {
+  socket_state state;
+  struct sock *sk;
+};
+
+struct inode {
+  unsigned short i_mode;
+};
+
+struct file {
+  struct inode *f_inode;
+  void *private_data;
+};
+
+struct request {
+  unsigned int cmd_flags;
+  unsigned int __data_len;
+};
+
 struct fdtable {
   unsigned int max_fds;
+  struct file **fd;
   unsigned long *open_fds;
 };
 
@@ -151,7 +200,26 @@ struct files_struct {
   struct fdtable *fdt;
 };
 
+#if defined(__TARGET_ARCH_x86)
+struct thread_info {
+  __u32 status;
+};
+
+struct pt_regs {
+  unsigned long di, si;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct thread_info {
+  unsigned long flags;
+};
+
+struct pt_regs {
+  __u64 regs[31];
+};
+#endif
+
 struct task_struct {
+  struct thread_info thread_info;
   unsigned int __state;
   unsigned int flags;
   struct sched_entity se;

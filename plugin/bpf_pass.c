@@ -224,6 +224,8 @@ static bool add_process(struct bpf_pass *pass, struct snapshot *snapshot,
   seen->shown = adjust(&record->cpu, seen->shown);
   task->pid = seen->pid;
   task->ppid = (pid_t)record->parent;
+  task->kernel_pid = record->kernel_pid;
+  snapshot->boottime_offset = record->start_offset;
   memcpy(task->comm, record->comm, COMM_SIZE);
   task->comm[COMM_SIZE - 1] = '\0';
   task->state = letter_of(head->state);

@@ -24,7 +24,7 @@ struct bpf_source {
   struct source source;
   struct source *procfs;
   const struct bpf_module *module;
-  struct bpf_tasks *tasks;
+  struct bpf_programs *programs;
   struct bpf_pass pass;
   bool failed, failed_before; /* the iterator, in this interval and the last */
   bool said;
@@ -34,7 +34,7 @@ struct bpf_source {
 /* --- scan --- */
 
 static int read_pass(struct bpf_source *bpf, struct snapshot *snapshot) {
-  int fd = bpf->module->begin_pass(bpf->tasks);
+  int fd = bpf->module->begin_pass(bpf->programs);
   if (fd < 0)
     return fd;
   ssize_t n;
@@ -96,8 +96,8 @@ static void bpf_identify(struct source *source, struct snapshot *snapshot,
 /* --- life --- */
 
 static void release(struct bpf_source *bpf) {
-  if (bpf->tasks != NULL)
-    bpf->module->close_tasks(bpf->tasks);
+  if (bpf->programs != NULL)
+    bpf->module->close(bpf->programs);
   free(bpf->buffer);
   bpf_pass_free(&bpf->pass);
   free(bpf);
@@ -162,10 +162,21 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
       .with_threads = options->threads,
       .procfs = procfs,
   };
-  bpf->tasks = module->open_tasks(options->threads, reason, size);
-  if (bpf->tasks == NULL) {
+  static const struct probe_setup no_probes = {.slots = 1, .shards_most = 1};
+  bpf->programs = module->open(
+      options->threads, options->probes != NULL ? options->probes : &no_probes,
+      reason, size);
+  if (bpf->programs == NULL) {
     release(bpf);
     return NULL;
   }
   return &bpf->source;
+}
+
+const struct bpf_module *bpf_source_module(const struct source *source) {
+  return ((const struct bpf_source *)source)->module;
+}
+
+struct bpf_programs *bpf_source_programs(const struct source *source) {
+  return ((const struct bpf_source *)source)->programs;
 }

@@ -10,12 +10,14 @@
 #ifndef PROCTRACE_BPF_SOURCE_H
 #define PROCTRACE_BPF_SOURCE_H
 
+#include "bpf_module.h"
 #include "source.h"
 
 struct bpf_source_options {
-  const char *module; /* path; NULL: where it was installed */
-  const char *root;   /* procfs_options.root */
-  bool threads;       /* GROUP_THREADS will be asked for */
+  const char *module;               /* path; NULL: where it was installed */
+  const char *root;                 /* procfs_options.root */
+  bool threads;                     /* GROUP_THREADS will be asked for */
+  const struct probe_setup *probes; /* NULL: none is wanted */
 };
 
 /*
@@ -25,5 +27,9 @@ struct bpf_source_options {
 struct source *bpf_source_new(const struct bpf_source_options *options,
                               struct source *procfs, char *reason,
                               size_t reason_size);
+
+/* What it has loaded, for the probes; the source's. */
+const struct bpf_module *bpf_source_module(const struct source *source);
+struct bpf_programs *bpf_source_programs(const struct source *source);
 
 #endif

@@ -106,7 +106,8 @@ struct task {
   char comm[COMM_SIZE]; /* as the process set it: hostile text */
   char state;           /* the leader's letter, as in ps(1) */
   bool kernel_thread;
-  unsigned tried; /* field groups that were asked for already */
+  uint16_t tried;      /* field groups that were asked for already */
+  uint32_t kernel_pid; /* in the first PID namespace; 0: not known */
   field_set valid;
   uint64_t value[FIELD_COUNT];
   uint64_t rss_rough;     /* bytes; good enough to rank by [stat] */
@@ -165,6 +166,9 @@ struct snapshot {
   struct host host;
   uint64_t now_ticks; /* clock ticks since boot when the scan began */
   unsigned ticks;     /* clock ticks a second */
+  /* ns that the start of a task is later than for the kernel itself, in a time
+   * namespace; known where kernel_pid is. */
+  int64_t boottime_offset;
   struct task *tasks; /* one for each process, sorted by pid */
   size_t count, capacity;
   struct task *threads;

@@ -14,27 +14,30 @@
 static const struct bpf_module *real;
 static unsigned passes;
 
-static struct bpf_tasks *open_tasks(bool with_threads, char *reason,
-                                    size_t reason_size) {
+static struct bpf_programs *open_programs(bool with_threads,
+                                          const struct probe_setup *setup,
+                                          char *reason, size_t reason_size) {
   void *handle = dlopen(".libs/proctrace_bpf.so", RTLD_NOW | RTLD_LOCAL);
   real = handle == NULL ? NULL : dlsym(handle, BPF_MODULE_SYMBOL);
   if (real != NULL)
-    return real->open_tasks(with_threads, reason, reason_size);
+    return real->open(with_threads, setup, reason, reason_size);
   snprintf(reason, reason_size, "%s", dlerror());
   return NULL;
 }
 
-static int begin_pass(struct bpf_tasks *tasks) {
-  return ++passes % 3 == 0 ? -EIO : real->begin_pass(tasks);
+static int begin_pass(struct bpf_programs *programs) {
+  return ++passes % 3 == 0 ? -EIO : real->begin_pass(programs);
 }
 
-static void close_tasks(struct bpf_tasks *tasks) { real->close_tasks(tasks); }
+static void close_programs(struct bpf_programs *programs) {
+  real->close(programs);
+}
 
 extern const struct bpf_module proctrace_bpf_module;
 
 const struct bpf_module proctrace_bpf_module = {
     .abi = PROCTRACE_ABI,
-    .open_tasks = open_tasks,
+    .open = open_programs,
     .begin_pass = begin_pass,
-    .close_tasks = close_tasks,
+    .close = close_programs,
 };

@@ -6,9 +6,11 @@
 
 #include <stdlib.h>
 
-static struct bpf_tasks *open_tasks(bool with_threads, char *reason,
-                                    size_t reason_size) {
+static struct bpf_programs *open_programs(bool with_threads,
+                                          const struct probe_setup *setup,
+                                          char *reason, size_t reason_size) {
   (void)with_threads;
+  (void)setup;
   (void)reason;
   (void)reason_size;
   abort();
@@ -18,5 +20,5 @@ extern const struct bpf_module proctrace_bpf_module;
 
 const struct bpf_module proctrace_bpf_module = {
     .abi = 0,
-    .open_tasks = open_tasks,
+    .open = open_programs,
 };

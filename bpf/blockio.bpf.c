@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: (MIT OR GPL-2.0-only)
+/*
+ * Reads and writes of block devices, from the submission of a request to its
+ * end, each told of the process that submitted it; and of the host.
+ *
+ * Who runs when a request ends has nothing to do with it: what it was is noted
+ * when it begins.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "proctrace.h"
+
+#include "compat.bpf.h"
+#include "histogram.bpf.h"
+#include "watch.bpf.h"
+
+#define REQ_OP_MASK 0xff
+#define PF_KTHREAD 0x00200000
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* user space knows how many */
+  __type(key, __u32);     /* slot */
+  __type(value, struct block_stats);
+} blocks SEC(".maps");
+
+struct request_begin {
+  __u64 ns;
+  __u32 slot;
+  __u32 operation;
+  __u64 bytes; /* of its parts that have ended */
+};
+
+/* By address.  There are no more than all queues are deep, and each address is
+ * used again: what is never ended is overwritten. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __type(key, __u64);
+  __type(value, struct request_begin);
+} requests SEC(".maps");
+
+static __always_inline int begin_request(struct request *request, __u64 flags) {
+  __u32 operation = request->cmd_flags & REQ_OP_MASK;
+  if (operation >= BLOCK_OPERATIONS)
+    return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct watched *watched = find_watched(task);
+  struct request_begin entry = {
+      .ns = bpf_ktime_get_ns(),
+      .slot = watched == NULL ? SLOT_NONE : watched->slot,
+      .operation = operation,
+  };
+  __u64 key = (__u64)request;
+  long error = bpf_map_update_elem(&requests, &key, &entry, flags);
+  if (error != 0) {
+    if (flags == BPF_ANY)
+      lose(PROBE_LOSS_REQUESTS);
+    return 0;
+  }
+  if (task->flags & PF_KTHREAD) {
+    __u32 host = SLOT_HOST;
+    struct block_stats *stats = bpf_map_lookup_elem(&blocks, &host);
+    if (stats != NULL)
+      __sync_fetch_and_add(&stats->by_kernel, 1);
+  }
+  return 0;
+}
+
+/* In the submitter's own context (Linux 6.5, commit 5a80bd075f3b). */
+SEC("tp_btf/block_io_start")
+int BPF_PROG(block_io_start, struct request *request) {
+  return begin_request(request, BPF_ANY);
+}
+
+/*
+ * Before that: whichever comes first.  With a scheduler or a plug it may be
+ * another thread that hands the request on; the plugin says so.
+ */
+SEC("tp_btf/block_rq_insert")
+int BPF_PROG(block_rq_insert, struct request *request) {
+  return begin_request(request, BPF_NOEXIST);
+}
+
+SEC("tp_btf/block_rq_issue")
+int BPF_PROG(block_rq_issue, struct request *request) {
+  return begin_request(request, BPF_NOEXIST);
+}
+
+static __always_inline void count_request(__u32 slot,
+                                          const struct request_begin *begin,
+                                          __u64 ns, __u32 bucket) {
+  struct block_stats *stats = bpf_map_lookup_elem(&blocks, &slot);
+  if (stats == NULL || begin->operation >= BLOCK_OPERATIONS)
+    return;
+  __sync_fetch_and_add(&stats->of[begin->operation].requests, 1);
+  __sync_fetch_and_add(&stats->of[begin->operation].bytes, begin->bytes);
+  __sync_fetch_and_add(&stats->of[begin->operation].ns, ns);
+  __sync_fetch_and_add(&stats->of[begin->operation].buckets[bucket % BUCKETS],
+                       1);
+}
+
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(block_rq_complete, struct request *request, int error,
+             unsigned int bytes) {
+  __u64 key = (__u64)request;
+  struct request_begin *found = bpf_map_lookup_elem(&requests, &key);
+  if (found == NULL)
+    return 0;
+  found->bytes += bytes;
+  if (bytes < request->__data_len) /* one part of it */
+    return 0;
+  struct request_begin begin = *found;
+  bpf_map_delete_elem(&requests, &key);
+  __u64 now = bpf_ktime_get_ns();
+  if (now < begin.ns) {
+    lose(PROBE_LOSS_CLOCK);
+    return 0;
+  }
+  __u32 bucket = bucket_of(now - begin.ns);
+  if (begin.slot != SLOT_NONE)
+    count_request(begin.slot, &begin, now - begin.ns, bucket);
+  count_request(SLOT_HOST, &begin, now - begin.ns, bucket);
+  return 0;
+}
