@@ -95,13 +95,14 @@ static __always_inline void count_request(__u32 slot,
                                           const struct request_begin *begin,
                                           __u64 ns, __u32 bucket) {
   struct block_stats *stats = bpf_map_lookup_elem(&blocks, &slot);
-  if (stats == NULL || begin->operation >= BLOCK_OPERATIONS)
+  if (stats == NULL)
     return;
-  __sync_fetch_and_add(&stats->of[begin->operation].requests, 1);
-  __sync_fetch_and_add(&stats->of[begin->operation].bytes, begin->bytes);
-  __sync_fetch_and_add(&stats->of[begin->operation].ns, ns);
-  __sync_fetch_and_add(&stats->of[begin->operation].buckets[bucket % BUCKETS],
-                       1);
+  struct block_operation *of =
+      &stats->of[BELOW(BLOCK_OPERATIONS, begin->operation)];
+  __sync_fetch_and_add(&of->requests, 1);
+  __sync_fetch_and_add(&of->bytes, begin->bytes);
+  __sync_fetch_and_add(&of->ns, ns);
+  __sync_fetch_and_add(&of->buckets[BELOW(BUCKETS, bucket)], 1);
 }
 
 SEC("tp_btf/block_rq_complete")

@@ -40,6 +40,17 @@ static __always_inline __s32 read_s32(const void *address) {
 }
 
 /*
+ * An index below a power of two.  The compiler may know that it is, and leave
+ * the mask out; the verifier before Linux 6.13 or so does not.
+ */
+#define BELOW(limit, index)                                                    \
+  ({                                                                           \
+    __u32 below = (index);                                                     \
+    asm volatile("" : "+r"(below));                                            \
+    below &((limit)-1);                                                        \
+  })
+
+/*
  * A function that reads what the running kernel may not have.  Inlined, some
  * of it could move out of the branch that is removed.
  */

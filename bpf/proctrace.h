@@ -173,11 +173,12 @@ struct sched_stats {
 
 /* One shard only, as of tcpconnect_stats: these happen rarely. */
 enum { BLOCK_READ, BLOCK_WRITE, BLOCK_OPERATIONS };
+struct block_operation {
+  __u64 requests, bytes, ns;
+  __u32 buckets[BUCKETS];
+};
 struct block_stats {
-  struct {
-    __u64 requests, bytes, ns;
-    __u32 buckets[BUCKETS];
-  } of[BLOCK_OPERATIONS];
+  struct block_operation of[BLOCK_OPERATIONS];
   __u64 by_kernel; /* of the host's: requests of kernel threads */
 };
 

@@ -40,7 +40,7 @@ static __always_inline void count_wait(__u32 slot, __u32 waits, __u64 ns,
     return;
   ADD(stats->waits, waits);
   ADD(stats->wait_ns, ns);
-  ADD(stats->buckets[bucket % BUCKETS], waits);
+  ADD(stats->buckets[BELOW(BUCKETS, bucket)], waits);
 }
 
 SEC("tp_btf/sched_switch")

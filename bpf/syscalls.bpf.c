@@ -99,7 +99,7 @@ static __noinline int end_connect(struct thread_state *thread, long result) {
   if (thread == NULL)
     return 0;
   __u32 how = thread->connecting;
-  __u32 error = (__u32)-result;
+  __u64 error = -result; /* 64 bits: verifiers of old lose track of -w1 */
   thread->connecting = CONNECT_NONE;
   if (how == CONNECT_SENT || result >= 0 || error == EINTR ||
       error == EISCONN || error == EALREADY || error == EINPROGRESS ||
@@ -118,7 +118,7 @@ static __always_inline void count_call(__u32 slot, __u32 cell, bool is_mmap,
   if (stats == NULL)
     return;
   if (config.syscalls)
-    ADD(stats->cells[cell % SYSCALL_CELLS].calls, 1);
+    ADD(stats->cells[BELOW(SYSCALL_CELLS, cell)].calls, 1);
   if (config.mmaps && is_mmap) {
     ADD(stats->mmaps, 1);
     ADD(stats->mmap_bytes, bytes);
@@ -188,7 +188,7 @@ static __always_inline void time_named(__u32 place, __s32 number,
     __u32 at = place * config.named_count + i;
     struct named_stats *stats = bpf_map_lookup_elem(&named, &at);
     if (stats != NULL)
-      ADD(stats->buckets[bucket % BUCKETS], 1);
+      ADD(stats->buckets[BELOW(BUCKETS, bucket)], 1);
   }
 }
 
@@ -199,8 +199,8 @@ static __always_inline void time_call(__u32 slot,
   struct syscall_stats *stats = bpf_map_lookup_elem(&syscalls, &place);
   if (stats == NULL)
     return;
-  ADD(stats->cells[thread->cell % SYSCALL_CELLS].ns, took);
-  ADD(stats->buckets[bucket % BUCKETS], 1);
+  ADD(stats->cells[BELOW(SYSCALL_CELLS, thread->cell)].ns, took);
+  ADD(stats->buckets[BELOW(BUCKETS, bucket)], 1);
   if (config.named_count > 0)
     time_named(place, thread->number, bucket);
 }

@@ -77,8 +77,8 @@ count_established(const struct connect_begin *begin) {
   }
   __sync_fetch_and_add(&stats->timed, 1);
   __sync_fetch_and_add(&stats->ns, now - begin->ns);
-  __sync_fetch_and_add(&stats->buckets[bucket_of(now - begin->ns) % BUCKETS],
-                       1);
+  __sync_fetch_and_add(
+      &stats->buckets[BELOW(BUCKETS, bucket_of(now - begin->ns))], 1);
 }
 
 /*
@@ -118,7 +118,7 @@ int BPF_PROG(inet_sock_set_state, const struct sock *socket, int before,
     count_established(&begin);
     return 0;
   }
-  __u32 error = (__u32)socket->sk_err;
+  __u64 error = (__u32)socket->sk_err;
   if (error == 0 && is_failing_inside(&begin))
     return 0;
   count_failure(begin.slot, error); /* 0 is ERRNO_ABORTED */

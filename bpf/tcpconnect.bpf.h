@@ -13,7 +13,7 @@ struct {
   __type(value, struct tcpconnect_stats);
 } tcpconnects SEC(".maps");
 
-static __always_inline void count_failure(__u32 slot, __u32 error) {
+static __always_inline void count_failure(__u32 slot, __u64 error) {
   struct tcpconnect_stats *stats = bpf_map_lookup_elem(&tcpconnects, &slot);
   if (stats != NULL && error < ERRNOS)
     __sync_fetch_and_add(&stats->failed[error], 1);
