@@ -16,10 +16,10 @@
 
 #include "compat.bpf.h"
 #include "histogram.bpf.h"
+#include "process.bpf.h"
 #include "watch.bpf.h"
 
 #define REQ_OP_MASK 0xff
-#define PF_KTHREAD 0x00200000
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -45,6 +45,15 @@ struct bpf_config {
  * CPUs, a walk over all of them for each process would take too long. */
 #define EXACT_RSS_CPUS 64
 
+/* Who reads, as the programs note it: its namespaces are those of the ids and
+ * the times. */
+struct reader {
+  __u64 ns;     /* its PID namespace, by address */
+  __u64 offset; /* ns since boot are so many more in its time namespace */
+  __u32 level;
+  __u32 is_known;
+};
+
 /* The kernel's task states, in the order of "RSDTtXZPI". */
 #define TASK_STATES 9
 
@@ -96,6 +105,20 @@ struct process_record {
   __u64 rchar, wchar, syscr, syscw, read_bytes, write_bytes;
   __u64 vm, vm_peak; /* pages, as the rest */
   __s64 rss, rss_peak, swap;
+};
+
+/*
+ * EXITS.  A process that ended and was waited for leaves a record in a ring.
+ */
+#define EXITS 8192
+
+struct exit_record {
+  struct task_record head;
+  struct process_record process; /* what it used, and its comm and parent */
+  __u32 user;                    /* effective, in the first user namespace */
+  __u32 unused;
+  __u64 number; /* how many there were, with this one; it is at (number - 1) %
+                   EXITS; 0 while it is written */
 };
 
 /*

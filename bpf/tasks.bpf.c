@@ -16,9 +16,9 @@
 #include "proctrace.h"
 
 #include "compat.bpf.h"
+#include "process.bpf.h"
 #include "watch.bpf.h"
 
-#define PF_KTHREAD 0x00200000
 #define RLIMIT_NOFILE 7
 #define MAX_THREADS (1 << 22) /* the kernel's PID_MAX_LIMIT */
 
@@ -30,77 +30,6 @@ struct {
   struct task_record head;
   struct process_record process;
 } record;
-
-/* --- ids --- */
-
-/* Who reads: its namespaces are those of the ids and the times. */
-struct reader {
-  __u64 ns; /* its PID namespace, by address */
-  __u32 level;
-};
-
-/*
- * What stands for a pid, here by its address, in the namespace of this level:
- * an index that CO-RE does not know, for the array is one of the kernel's own.
- */
-static __always_inline struct upid *upid_at(__u64 pid, __u32 level) {
-  return AT(struct upid, pid + bpf_core_field_offset(struct pid, numbers) +
-                             level * bpf_core_type_size(struct upid));
-}
-
-static __always_inline __u32 nr_in(const struct reader *reader, __u64 address) {
-  struct pid *pid = AT(struct pid, address);
-  if (address == 0 || READ(pid, level) < reader->level)
-    return 0;
-  struct upid *upid = upid_at(address, reader->level);
-  return (__u64)READ(upid, ns) == reader->ns ? READ(upid, nr) : 0;
-}
-
-/* In the first namespace a task's own ids serve, and these are not needed. */
-static __always_inline struct reader get_reader(struct task_struct *current) {
-  struct reader reader = {.level = current->thread_pid->level};
-  if (reader.level == 0)
-    return reader;
-  struct upid *upid = upid_at(read_u64(&current->thread_pid), reader.level);
-  reader.ns = (__u64)READ(upid, ns);
-  return reader;
-}
-
-static __always_inline __u32 get_tid(const struct reader *reader,
-                                     struct task_struct *task) {
-  return reader->level == 0 ? task->pid
-                            : nr_in(reader, read_u64(&task->thread_pid));
-}
-
-static __always_inline __u32 get_pid(const struct reader *reader,
-                                     struct task_struct *task) {
-  return reader->level == 0
-             ? task->tgid
-             : nr_in(reader, read_u64(&task->signal->pids[PIDTYPE_TGID]));
-}
-
-/* --- state --- */
-
-#define STATE_UNINTERRUPTIBLE 0x2
-#define STATE_REPORTED 0x7f
-#define STATE_NOLOAD 0x400
-#define STATE_IDLE (STATE_UNINTERRUPTIBLE | STATE_NOLOAD)
-#define STATE_LOCK_OR_FROZEN (0x1000 | 0x8000)
-
-/* include/linux/sched.h task_state_index() */
-static __always_inline __u32 state_index(struct task_struct *task) {
-  __u32 state = get_state(task);
-  __u32 shown = (state | READ(task, exit_state)) & STATE_REPORTED;
-  if ((state & STATE_IDLE) == STATE_IDLE)
-    return 8;
-  if (state & STATE_LOCK_OR_FROZEN)
-    return 2;
-  /* fls(): without a branch, of which the verifier would try both ways. */
-  shown |= shown >> 1;
-  shown |= shown >> 2;
-  shown |= shown >> 4;
-  return __builtin_popcount(shown);
-}
 
 /* --- sums over threads --- */
 
@@ -132,26 +61,6 @@ static __always_inline void add_thread(struct task_struct *task) {
   }
 }
 
-static __always_inline void set_dead_threads(struct signal_struct *signal) {
-  record.process.threads = 0;
-  __builtin_memset(record.process.states, 0, sizeof(record.process.states));
-  record.process.cpu.utime = signal->utime;
-  record.process.cpu.stime = signal->stime;
-  record.process.cpu.runtime = signal->sum_sched_runtime;
-  record.process.minflt = signal->min_flt;
-  record.process.majflt = signal->maj_flt;
-  record.process.voluntary = signal->nvcsw;
-  record.process.involuntary = signal->nivcsw;
-  if (bpf_core_field_exists(signal->ioac.read_bytes)) {
-    record.process.rchar = signal->ioac.rchar;
-    record.process.wchar = signal->ioac.wchar;
-    record.process.syscr = signal->ioac.syscr;
-    record.process.syscw = signal->ioac.syscw;
-    record.process.read_bytes = signal->ioac.read_bytes;
-    record.process.write_bytes = signal->ioac.write_bytes;
-  }
-}
-
 static long visit_thread(__u32 index, struct walk *walk) {
   if (walk->node == walk->end)
     return 1;
@@ -177,7 +86,7 @@ static __noinline bool try_sum(struct walk *walk, struct task_struct *leader) {
   struct signal_struct *signal = leader->signal;
   __u32 sequence = get_sequence(signal);
   read_barrier();
-  set_dead_threads(signal);
+  set_dead_threads(&record.process, signal);
   if (signal->nr_threads <= 1) {
     add_thread(leader);
   } else {
@@ -251,12 +160,6 @@ static __always_inline bool add_files(struct task_struct *task) {
 
 /* --- records --- */
 
-static __always_inline void copy_comm(char to[16], struct task_struct *task) {
-  __u64 *words = (__u64 *)to;
-  words[0] = read_u64(&task->comm[0]);
-  words[1] = read_u64(&task->comm[8]);
-}
-
 static __always_inline void write_thread(struct seq_file *seq,
                                          struct task_struct *task) {
   struct thread_numbers numbers = {
@@ -284,14 +187,10 @@ static __always_inline __u32 fill_process(const struct reader *reader,
     has |= HAS_IO;
   if (sum_threads(&walk, task))
     has |= HAS_SUMS;
-  record.process.flags = task->flags;
+  set_identity(&record.process, task);
   record.process.parent = get_pid(reader, task->real_parent);
-  record.process.kernel_pid = task->tgid;
-  record.process.cpu.shown_utime = signal->prev_cputime.utime;
-  record.process.cpu.shown_stime = signal->prev_cputime.stime;
-  record.process.reaped_minflt = signal->cmin_flt;
+  record.process.start_offset = (__s64)reader->offset;
   record.process.files_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur;
-  copy_comm(record.process.comm, task);
   if (record.process.flags & PF_KTHREAD)
     return has;
   /* The leader's; where that one has exited, another thread's. */
@@ -316,7 +215,6 @@ int visit_task(struct bpf_iter__task *context) {
   struct task_struct *current =
       AT(struct task_struct, bpf_get_current_task_btf());
   struct reader reader = get_reader(current);
-  __u64 offset = boottime_offset(current);
   if (config.thread_state)
     get_thread(visited, true);
   record.head = (struct task_record){
@@ -324,16 +222,17 @@ int visit_task(struct bpf_iter__task *context) {
       .tid = get_tid(&reader, task),
       .pid = get_pid(&reader, task),
       .state = state_index(task),
-      .start = task->start_boottime + offset,
+      .start = task->start_boottime + reader.offset,
   };
   if (bpf_core_field_exists(task->sched_info.run_delay)) {
     record.head.has |= HAS_WAIT;
     record.head.wait = task->sched_info.run_delay;
   }
-  if (context->meta->seq_num == 0)
+  if (context->meta->seq_num == 0) {
     find_cpu_offsets();
+    last_reader = reader;
+  }
   if (task->pid == task->tgid) {
-    record.process.start_offset = (__s64)offset;
     record.head.has |= fill_process(&reader, task);
     bpf_seq_write(seq, &record, sizeof(record));
   } else {

@@ -218,7 +218,16 @@ struct pt_regs {
 };
 #endif
 
+typedef struct {
+  unsigned int val;
+} kuid_t;
+
+struct cred {
+  kuid_t euid;
+};
+
 struct task_struct {
+  const struct cred *cred;
   struct thread_info thread_info;
   unsigned int __state;
   unsigned int flags;

@@ -26,7 +26,8 @@
 
 /* --- who needs what --- */
 
-#define ALL (PROBE_BIT(PROBES) - 1)
+#define EXIT_RECORDS PROBE_BIT(PROBES) /* wanted without being asked for */
+#define ALL (PROBE_BIT(PROBES + 1) - 1)
 #define SYSCALL PROBE_BIT(PROBE_SYSCALL)
 #define RUNQUEUE PROBE_BIT(PROBE_RUNQUEUE)
 #define BLOCKIO PROBE_BIT(PROBE_BLOCKIO)
@@ -38,8 +39,9 @@ static const struct {
   unsigned probes;
 } programs_of[PROGRAMS] = {
     {"visit_task", 0}, /* the iterator is always there */
-    {"task_newtask", ALL},
+    {"task_newtask", ALL & ~EXIT_RECORDS},
     {"sched_process_exit", ALL},
+    {"sched_process_free", EXIT_RECORDS},
     {"sys_enter", SYSCALL | MMAP | TCPCONNECT},
     {"sys_exit", SYSCALL | TCPCONNECT},
     {"sched_switch", RUNQUEUE},
@@ -249,6 +251,8 @@ static void note_maps(struct bpf_programs *programs) {
       .cells = bpf_map__fd(skeleton->maps.data_cells),
       .requests = bpf_map__fd(skeleton->maps.requests),
       .connects = bpf_map__fd(skeleton->maps.connects),
+      .exits = bpf_map__fd(skeleton->maps.exits),
+      .exit_count = bpf_map__fd(skeleton->maps.data_exits),
       .results = {
           [MAP_SYSCALL] = bpf_map__fd(skeleton->maps.syscalls),
           [MAP_NAMED] = bpf_map__fd(skeleton->maps.named),
@@ -346,6 +350,8 @@ static bool load_most(struct bpf_programs *programs, bool with_threads,
       return false;
     drop_probes(programs, reason);
   }
+  programs->state.exits = programs->setup.probes & EXIT_RECORDS;
+  programs->setup.probes &= ~EXIT_RECORDS;
   programs->state.probes = programs->setup.probes;
   programs->state.exact_submitter = kernel.block_io_start;
   return true;
@@ -363,6 +369,7 @@ struct bpf_programs *open_programs(bool with_threads,
     return NULL;
   }
   programs->setup = *setup;
+  programs->setup.probes |= EXIT_RECORDS;
   programs->shards = count_shards(setup);
   libbpf_print_fn_t others = libbpf_set_print(keep_warning);
   bool loaded = load_most(programs, with_threads, log, reason, size);

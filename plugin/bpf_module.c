@@ -48,6 +48,7 @@ const struct bpf_module proctrace_bpf_module = {
     .commit = commit_watched,
     .read = read_results,
     .read_cells = read_cells,
+    .read_exits = read_exits,
     .read_losses = read_losses,
     .read_cost = read_cost,
     .read_fill = read_fill,

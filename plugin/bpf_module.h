@@ -61,6 +61,7 @@ struct probe_state {
   struct {
     unsigned elements, size;
   } maps[PROBE_MAPS];
+  bool exits;               /* records of processes that end */
   bool exact_submitter;     /* blockio: a request is told of who made it */
   char reason[PROBES][256]; /* why one that was wanted does not run */
 };
@@ -106,6 +107,11 @@ struct bpf_module {
   int (*read)(struct bpf_programs *programs, enum probe_map map, unsigned first,
               unsigned n, void *out);
   int (*read_cells)(struct bpf_programs *programs, struct syscall_cells *out);
+  /* Up to so many records of processes that ended, each once and in their
+   * order; how many, or a negative errno.  `lost` grows by those that were
+   * overwritten. */
+  int (*read_exits)(struct bpf_programs *programs, struct exit_record *out,
+                    unsigned most, uint64_t *lost);
   int (*read_losses)(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]);
   void (*read_cost)(struct bpf_programs *programs, enum probe probe,
                     struct probe_cost *out);

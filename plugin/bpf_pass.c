@@ -138,6 +138,7 @@ static void set_states(struct task *task, const uint32_t states[TASK_STATES]) {
 #define SWITCH_FIELDS                                                          \
   (FIELD_BIT(FIELD_VOLUNTARY) | FIELD_BIT(FIELD_INVOLUNTARY))
 #define IO_FIELDS RANGE(FIELD_RCHAR, FIELD_WRITE_BYTES)
+#define COUNTER_FIELDS (FIELD_BIT(COUNTER_COUNT) - 1)
 #define MEMORY_FIELDS RANGE(FIELD_VM, FIELD_SWAP)
 
 /* Those of value[] that detail() reveals; a set of what there is. */
@@ -388,6 +389,31 @@ void bpf_pass_end(struct bpf_pass *pass, struct snapshot *snapshot) {
       process->first_thread = i + 1;
     process->last_thread = i + 1;
   }
+}
+
+/* --- processes that ended --- */
+
+void bpf_pass_tell_ended(const struct bpf_pass *pass,
+                         const struct snapshot *snapshot,
+                         const struct exit_record *record,
+                         struct ended *ended) {
+  const struct process_record *process = &record->process;
+  struct task *task = &ended->task;
+  struct cputime cpu = adjust(&process->cpu, (struct cputime){0});
+  task->pid = (pid_t)record->head.pid;
+  task->ppid = (pid_t)process->parent;
+  memcpy(task->comm, process->comm, COMM_SIZE);
+  task->comm[COMM_SIZE - 1] = '\0';
+  task->tree_minflt = process->minflt + process->reaped_minflt;
+  task->reaped_minflt = process->reaped_minflt;
+  set_stat(pass, snapshot, record->head.start, cpu, process->minflt,
+           process->majflt, task);
+  /* To the microsecond: of many short lives none may fill a clock tick. */
+  task_set(task, FIELD_UTIME, cpu.utime / 1000);
+  task_set(task, FIELD_STIME, cpu.stime / 1000);
+  task->valid |= set_details(pass, record->head.has, process, task);
+  task->valid &= COUNTER_FIELDS & ~FIELD_BIT(FIELD_WAIT);
+  ended->user = record->user;
 }
 
 /* --- what is told on request --- */

@@ -66,6 +66,15 @@ int bpf_pass_take(struct bpf_pass *pass, struct snapshot *snapshot,
 /* All records were taken. */
 void bpf_pass_end(struct bpf_pass *pass, struct snapshot *snapshot);
 
+/*
+ * What the record of a process that ended says.  What it had waited for a CPU
+ * is not in it: the kernel forgets that with each thread.
+ */
+struct exit_record;
+void bpf_pass_tell_ended(const struct bpf_pass *pass,
+                         const struct snapshot *snapshot,
+                         const struct exit_record *record, struct ended *ended);
+
 /* It failed: nothing of it is remembered. */
 void bpf_pass_drop(struct bpf_pass *pass, struct snapshot *snapshot);
 

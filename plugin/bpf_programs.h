@@ -11,11 +11,11 @@
 #include <bpf/libbpf.h>
 
 /* Every program of bpf/proctrace.bpf.c has one entry in programs[]. */
-#define PROGRAMS 13
+#define PROGRAMS 14
 
 /* Maps besides those of results. */
 struct map_fds {
-  int watch, epoch, losses, cells, requests, connects;
+  int watch, epoch, losses, cells, requests, connects, exits, exit_count;
   int results[PROBE_MAPS];
 };
 
@@ -30,6 +30,7 @@ struct bpf_programs {
   struct probe_state state;
   unsigned shards;
   uint32_t epoch;
+  uint64_t exits_read; /* so many of the records that there ever were */
 };
 
 /* How many elements an array of results has, and of what size: none for a probe
@@ -57,6 +58,8 @@ uint64_t memory_of(const struct probe_setup *setup);
 int read_results(struct bpf_programs *programs, enum probe_map map,
                  unsigned first, unsigned n, void *out);
 int read_cells(struct bpf_programs *programs, struct syscall_cells *out);
+int read_exits(struct bpf_programs *programs, struct exit_record *out,
+               unsigned most, uint64_t *lost);
 int read_losses(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]);
 void read_cost(struct bpf_programs *programs, enum probe probe,
                struct probe_cost *out);

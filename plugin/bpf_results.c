@@ -111,6 +111,46 @@ int read_results(struct bpf_programs *programs, enum probe_map map,
   return error == 0 && got != wanted ? -EIO : error;
 }
 
+/* --- processes that ended --- */
+
+/* Those from `first` on in the ring, which ends before its end. */
+static int read_ring(int ring, uint64_t first, struct exit_record *out,
+                     unsigned n) {
+  uint32_t before = (uint32_t)(first % EXITS) - 1, after, got = n;
+  uint32_t *keys = malloc(n * sizeof(*keys));
+  if (keys == NULL)
+    return -ENOMEM;
+  int error = bpf_map_lookup_batch(ring, first % EXITS == 0 ? NULL : &before,
+                                   &after, keys, out, &got, NULL);
+  free(keys);
+  return error != 0 && error != -ENOENT ? error : (int)got;
+}
+
+int read_exits(struct bpf_programs *programs, struct exit_record *out,
+               unsigned most, uint64_t *lost) {
+  uint64_t count, *next = &programs->exits_read;
+  uint32_t first = 0;
+  int error = bpf_map_lookup_elem(programs->fds.exit_count, &first, &count);
+  if (error != 0)
+    return error;
+  if (count - *next > EXITS) {
+    *lost += count - *next - EXITS;
+    *next = count - EXITS;
+  }
+  unsigned n = (unsigned)(count - *next), to_end = EXITS - *next % EXITS;
+  n = n < most ? n : most;
+  n = n < to_end ? n : to_end;
+  int got = n == 0 ? 0 : read_ring(programs->fds.exits, *next, out, n);
+  int kept = 0;
+  for (int i = 0; i < got && out[i].number != 0; i++) {
+    if (out[i].number == ++*next)
+      out[kept++] = out[i];
+    else
+      ++*lost; /* overwritten while we read */
+  }
+  return got < 0 ? got : kept;
+}
+
 int read_cells(struct bpf_programs *programs, struct syscall_cells *out) {
   uint32_t first = 0;
   return bpf_map_lookup_elem(programs->fds.cells, &first, out);

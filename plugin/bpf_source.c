@@ -49,6 +49,28 @@ static int read_pass(struct bpf_source *bpf, struct snapshot *snapshot) {
   return status;
 }
 
+/* So many records are taken at once. */
+#define ENDED_CHUNK 64
+
+/* Whatever cannot be read is read in the next interval. */
+static void read_ended(struct bpf_source *bpf, struct snapshot *snapshot) {
+  struct exit_record records[ENDED_CHUNK];
+  int n;
+  while ((n = bpf->module->read_exits(bpf->programs, records, ENDED_CHUNK,
+                                      &snapshot->losses[LOSS_ENDED])) > 0) {
+    for (int i = 0; i < n; i++) {
+      struct ended *ended = snapshot_add_ended(snapshot);
+      if (ended == NULL) {
+        snapshot->losses[LOSS_ENDED]++;
+        continue;
+      }
+      bpf_pass_tell_ended(&bpf->pass, snapshot, &records[i], ended);
+      if (bpf->failed_before)
+        ended->task.valid &= ~OWN_SUMS;
+    }
+  }
+}
+
 static int bpf_scan(struct source *source, struct snapshot *snapshot) {
   struct bpf_source *bpf = (struct bpf_source *)source;
   procfs_begin(bpf->procfs, snapshot);
@@ -62,6 +84,8 @@ static int bpf_scan(struct source *source, struct snapshot *snapshot) {
     snapshot->rebase = OWN_SUMS;
   if (!bpf->failed) {
     bpf_pass_end(&bpf->pass, snapshot);
+    if (bpf->module->probes(bpf->programs)->exits)
+      read_ended(bpf, snapshot);
     return 0;
   }
   if (!bpf->said)

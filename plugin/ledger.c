@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ledger.h"
 
+#include "population.h"
 #include "select.h"
 
 #include <stdlib.h>
@@ -179,17 +180,6 @@ static bool has_reaped(struct member *parent, uint64_t minflt) {
   return true;
 }
 
-/* Who had this pid when the child was born. */
-static const struct member *find_gone(const struct selection *selection,
-                                      pid_t pid, const struct member *child) {
-  for (size_t i = 0; i < selection->gone_count; i++)
-    if (selection->gone[i]->pid == pid &&
-        selection->gone[i]->start <= child->start &&
-        selection->gone[i] != child)
-      return selection->gone[i];
-  return NULL;
-}
-
 /* The nearest ancestor that lives: where parent and child both ended, the
  * child's numbers went to it by way of the parent. */
 static struct member *living_ancestor(const struct selection *selection,
@@ -198,7 +188,7 @@ static struct member *living_ancestor(const struct selection *selection,
     ptrdiff_t place = selection_find(selection, gone->ppid);
     if (place >= 0 && selection->members[place]->start <= gone->start)
       return selection->members[place];
-    gone = find_gone(selection, gone->ppid, gone);
+    gone = population_find_gone(selection, gone->ppid, gone->start);
   }
   return NULL;
 }
@@ -228,6 +218,72 @@ static void settle(const struct selection *selection, struct member *gone) {
     parent->owed[f - IO_FIRST] += counted_of(gone, f);
 }
 
+/* --- processes that ended --- */
+
+static struct member *find_ended(const struct selection *selection,
+                                 const struct task *task, bool *lives) {
+  ptrdiff_t place = selection_find(selection, task->pid);
+  *lives = place >= 0 && selection->members[place]->start == task->start;
+  if (*lives)
+    return selection->members[place];
+  struct member *gone = population_find_gone(selection, task->pid, task->start);
+  return gone != NULL && gone->start == task->start ? gone : NULL;
+}
+
+static struct tally *tally_of(struct selection *selection,
+                              const struct member *member) {
+  return member->group == NULL ? &selection->other : &member->group->tally;
+}
+
+/* A life between two looks: all of it counts. */
+static void enter_unseen(struct selection *selection,
+                         const struct ended *ended) {
+  struct member *member = population_add_ended(selection, &ended->task);
+  if (member == NULL) {
+    selection->no_memory++;
+    return;
+  }
+  selection_place_ended(selection, member, &ended->task, ended->user);
+  open_or_close_account(member);
+  enter_process(member, &ended->task, 0, tally_of(selection, member));
+}
+
+/* What a process that vanished did after the last look.  Where its parent has
+ * paid for it already, its io is in the parent's. */
+static void enter_last_part(struct selection *selection, struct member *member,
+                            const struct task *last) {
+  struct task task = *last;
+  if (member->settled)
+    task.valid &= FIELD_BIT(IO_FIRST) - 1;
+  enter_process(member, &task, 0, tally_of(selection, member));
+  member->tree_minflt = task.tree_minflt;
+}
+
+static int compare_starts(const void *left, const void *right) {
+  const struct task *a = &((const struct ended *)left)->task;
+  const struct task *b = &((const struct ended *)right)->task;
+  if (a->start != b->start)
+    return a->start < b->start ? -1 : 1;
+  return a->pid < b->pid ? -1 : a->pid > b->pid;
+}
+
+/* Before the debts are settled: those that are gone.  After the living were
+ * entered: those that ended just then. */
+static void enter_ended(struct selection *selection,
+                        const struct snapshot *snapshot, bool living) {
+  for (size_t i = 0; i < snapshot->ended_count; i++) {
+    const struct ended *ended = &snapshot->ended[i];
+    bool lives;
+    struct member *member = find_ended(selection, &ended->task, &lives);
+    if (lives != living)
+      continue;
+    if (member != NULL)
+      enter_last_part(selection, member, &ended->task);
+    else if (ended->task.start >= selection->unseen_since)
+      enter_unseen(selection, ended);
+  }
+}
+
 /* --- groups --- */
 
 static void tally_begin(struct tally *tally) {
@@ -239,8 +295,7 @@ static void tally_begin(struct tally *tally) {
 
 void tally_free(struct tally *tally) { channels_free(&tally->channels); }
 
-void ledger_update(struct selection *selection,
-                   const struct snapshot *snapshot) {
+void ledger_update(struct selection *selection, struct snapshot *snapshot) {
   tally_begin(&selection->other);
   for (size_t i = 0; i < selection->group_count; i++)
     tally_begin(&selection->groups[i]->tally);
@@ -248,14 +303,20 @@ void ledger_update(struct selection *selection,
     open_or_close_account(selection->members[i]);
     note_reaping(selection->members[i], &snapshot->tasks[i]);
   }
+  /* Parents come before their children: descent may decide on these. */
+  if (snapshot->ended_count > 0)
+    qsort(snapshot->ended, snapshot->ended_count, sizeof(*snapshot->ended),
+          compare_starts);
+  enter_ended(selection, snapshot, false);
   for (size_t i = 0; i < selection->gone_count && snapshot->complete; i++)
-    settle(selection, selection->gone[i]);
+    if (!selection->gone[i]->settled)
+      settle(selection, selection->gone[i]);
   for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];
-    struct tally *tally =
-        member->group == NULL ? &selection->other : &member->group->tally;
+    struct tally *tally = tally_of(selection, member);
     enter_process(member, &snapshot->tasks[i], snapshot->rebase, tally);
     if (open_account(member) != NULL)
       enter_channels(member->account, &snapshot->tasks[i], snapshot, tally);
   }
+  enter_ended(selection, snapshot, true);
 }

@@ -37,9 +37,9 @@ struct selection;
 void account_free(struct account *account);
 void tally_free(struct tally *tally);
 
-/* Enter one interval: everything that is in the snapshot. */
-void ledger_update(struct selection *selection,
-                   const struct snapshot *snapshot);
+/* Enter one interval: everything that is in the snapshot, whose ended processes
+ * it sorts. */
+void ledger_update(struct selection *selection, struct snapshot *snapshot);
 
 /*
  * What to report of a process: the counters of its account, and the gauges of

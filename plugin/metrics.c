@@ -179,12 +179,109 @@ const struct metric metrics[] = {
 };
 const size_t metric_count = sizeof(metrics) / sizeof(metrics[0]);
 
+const char *const probe_names[PROBES] = {
+    [PROBE_SYSCALL] = "syscall", [PROBE_RUNQUEUE] = "runqueue",
+    [PROBE_BLOCKIO] = "blockio", [PROBE_TCPCONNECT] = "tcpconnect",
+    [PROBE_MMAP] = "mmap",
+};
+
+#define PROBED (SCOPE_PROCESS | SCOPE_GROUP)
+#define SYSCALL PROBE_BIT(PROBE_SYSCALL)
+#define TIMED (SYSCALL | NEEDS_LATENCY)
+#define RUNQUEUE PROBE_BIT(PROBE_RUNQUEUE)
+#define BLOCKIO PROBE_BIT(PROBE_BLOCKIO)
+#define TCPCONNECT PROBE_BIT(PROBE_TCPCONNECT)
+#define MMAP PROBE_BIT(PROBE_MMAP)
+/* The rows that every latency has. */
+#define LATENCY(name, latency, needs, scopes, what)                            \
+  {"latency",                                                                  \
+   name "-<p>",                                                                \
+   ROW_PERCENTILES,                                                            \
+   latency,                                                                    \
+   needs,                                                                      \
+   scopes,                                                                     \
+   "s",                                                                        \
+   what ": Percentiles of the interval, and max"},                             \
+  {                                                                            \
+    "total_events", name "_le_<us>", ROW_BUCKETS, latency,                     \
+        (needs) | NEEDS_HISTOGRAM, scopes, "events",                           \
+        what ": those that took less, inf: all"                                \
+  }
+
+const struct probe_metric probe_metrics[] = {
+    {"operations", "syscalls", ROW_COUNTER, PROBED_SYSCALLS, SYSCALL,
+     PROBED | SCOPE_HOST, "calls", "system calls begun"},
+    {"operations", "syscalls_compat", ROW_COUNTER_IF_ANY,
+     PROBED_SYSCALLS_COMPAT, SYSCALL, PROBED | SCOPE_HOST, "calls",
+     "system calls of the 32-bit kind, not in the above"},
+    {"derive", "syscall_time_ns", ROW_COUNTER, PROBED_SYSCALL_NS, TIMED,
+     PROBED | SCOPE_HOST, "ns", "in system calls that returned"},
+    LATENCY("syscall", LATENCY_SYSCALL, TIMED, PROBED | SCOPE_HOST,
+            "time of a system call"),
+    {"operations", "syscall_<name>", ROW_CALLS, 0, SYSCALL, PROBED | SCOPE_HOST,
+     "calls", "one system call, of the Names that took most time"},
+    {"derive", "syscall_<name>_time_ns", ROW_CALL_TIME, 0, TIMED,
+     PROBED | SCOPE_HOST, "ns", "in that system call"},
+    LATENCY("syscall_<name>", LATENCY_NAMED, TIMED, PROBED | SCOPE_HOST,
+            "time of a system call of LatencyOf"),
+    {"operations", "runqueue", ROW_COUNTER, PROBED_WAITS, RUNQUEUE,
+     PROBED | SCOPE_HOST, "waits", "waits for a CPU"},
+    {"derive", "runqueue_time_ns", ROW_COUNTER, PROBED_WAIT_NS, RUNQUEUE,
+     PROBED | SCOPE_HOST, "ns", "waited for a CPU"},
+    LATENCY("runqueue", LATENCY_RUNQUEUE, RUNQUEUE, PROBED | SCOPE_HOST,
+            "wait for a CPU"),
+    {"total_events", "wakeups", ROW_COUNTER, PROBED_WAKEUPS, RUNQUEUE,
+     PROBED | SCOPE_HOST, "wakeups", "a thread of it was woken"},
+    {"operations", "blockio_read", ROW_COUNTER, PROBED_READS, BLOCKIO,
+     PROBED | SCOPE_HOST, "requests", "reads of block devices"},
+    {"total_bytes", "blockio_read", ROW_COUNTER, PROBED_READ_BYTES, BLOCKIO,
+     PROBED | SCOPE_HOST, "bytes", "read by them"},
+    {"derive", "blockio_read_time_ns", ROW_COUNTER, PROBED_READ_NS, BLOCKIO,
+     PROBED | SCOPE_HOST, "ns", "their times, added up"},
+    LATENCY("blockio_read", LATENCY_BLOCKIO_READ, BLOCKIO, PROBED | SCOPE_HOST,
+            "time of a read of a block device"),
+    {"operations", "blockio_write", ROW_COUNTER, PROBED_WRITES, BLOCKIO,
+     PROBED | SCOPE_HOST, "requests", "writes to block devices"},
+    {"total_bytes", "blockio_write", ROW_COUNTER, PROBED_WRITE_BYTES, BLOCKIO,
+     PROBED | SCOPE_HOST, "bytes", "written by them"},
+    {"derive", "blockio_write_time_ns", ROW_COUNTER, PROBED_WRITE_NS, BLOCKIO,
+     PROBED | SCOPE_HOST, "ns", "their times, added up"},
+    LATENCY("blockio_write", LATENCY_BLOCKIO_WRITE, BLOCKIO,
+            PROBED | SCOPE_HOST, "time of a write to a block device"),
+    {"operations", "blockio_by_kernel", ROW_COUNTER, PROBED_BY_KERNEL, BLOCKIO,
+     SCOPE_HOST, "requests", "requests of kernel threads: writeback"},
+    {"total_connections", "established", ROW_COUNTER, PROBED_ESTABLISHED,
+     TCPCONNECT, PROBED, "connections", "TCP connects that succeeded"},
+    {"total_connections", "failed", ROW_COUNTER, PROBED_FAILED, TCPCONNECT,
+     PROBED, "connections", "TCP connects that failed"},
+    {"total_connections", "failed_<errno>", ROW_FAILED, 0, TCPCONNECT, PROBED,
+     "connections", "those by errno; aborted: closed before it was known"},
+    {"operations", "tcpconnect", ROW_COUNTER, PROBED_TIMED, TCPCONNECT, PROBED,
+     "handshakes", "TCP handshakes that were timed"},
+    {"derive", "tcpconnect_time_ns", ROW_COUNTER, PROBED_CONNECT_NS, TCPCONNECT,
+     PROBED, "ns", "their times, added up"},
+    LATENCY("tcpconnect", LATENCY_TCPCONNECT, TCPCONNECT, PROBED,
+            "time of a TCP handshake"),
+    {"operations", "mmap", ROW_COUNTER, PROBED_MMAPS, MMAP, PROBED, "calls",
+     "mmap calls"},
+    {"total_bytes", "mmap", ROW_COUNTER, PROBED_MMAP_BYTES, MMAP, PROBED,
+     "bytes", "asked for by them"},
+};
+const size_t probe_metric_count =
+    sizeof(probe_metrics) / sizeof(probe_metrics[0]);
+
 const struct collect_name collect_names[] = {
-    {"state", GROUP_STATE, true}, {"memory", GROUP_MEMORY, true},
-    {"cpu", GROUP_CPU, true},     {"contextswitch", GROUP_CONTEXTSWITCH, true},
-    {"io", GROUP_IO, true},       {"files", GROUP_FILES, true},
-    {"sched", GROUP_SCHED, true}, {"wchan", GROUP_WCHAN, false},
-    {"pss", GROUP_PSS, false},    {"threads", GROUP_THREADS, false},
+    {"state", GROUP_STATE, true},
+    {"memory", GROUP_MEMORY, true},
+    {"cpu", GROUP_CPU, true},
+    {"contextswitch", GROUP_CONTEXTSWITCH, true},
+    {"io", GROUP_IO, true},
+    {"files", GROUP_FILES, true},
+    {"sched", GROUP_SCHED, true},
+    {"wchan", GROUP_WCHAN, false},
+    {"pss", GROUP_PSS, false},
+    {"threads", GROUP_THREADS, false},
+    {"histogram", COLLECT_HISTOGRAM, false},
 };
 const size_t collect_name_count =
     sizeof(collect_names) / sizeof(collect_names[0]);
@@ -221,6 +318,10 @@ const struct loss_text loss_texts[LOSS_COUNT] = {
         {"operations", "dropped_descriptors",
          "no file descriptor left; raise LimitNOFILE of collectd's unit, or "
          "lower MaxDescriptors"},
+    [LOSS_ENDED] =
+        {"operations", "dropped_ended",
+         "more processes ended in one interval than BPF keeps records of: "
+         "what they did last is missing; shorten the Interval"},
     [LOSS_FAILED] = {"operations", "dropped_failed",
                      "some files of /proc could not be read"},
 };

@@ -3,6 +3,8 @@
 
 #include "log.h"
 #include "metrics.h"
+#include "option_values.h"
+#include "options_probes.h"
 #include "top.h"
 
 #include <collectd/core/daemon/collectd.h>
@@ -18,108 +20,6 @@
 
 #define MAX_COUNT 1000000
 #define PSS_INTERVAL_MAX (7 * 86400)
-
-/* --- complaints --- */
-
-static void append_value(FILE *out, const oconfig_value_t *value) {
-  switch (value->type) {
-  case OCONFIG_TYPE_STRING:
-    fprintf(out, " \"%s\"", value->value.string);
-    break;
-  case OCONFIG_TYPE_NUMBER:
-    fprintf(out, " %.15g", value->value.number);
-    break;
-  default:
-    fputs(value->value.boolean ? " true" : " false", out);
-  }
-}
-
-/* "MaxProcesses "many": want a number" */
-static void complain(const oconfig_item_t *item, const char *remedy) {
-  char line[512] = "";
-  FILE *out = fmemopen(line, sizeof(line) - 1, "w");
-  if (out != NULL) {
-    fputs(item->key, out);
-    for (int i = 0; i < item->values_num; i++)
-      append_value(out, &item->values[i]);
-    fclose(out);
-  }
-  log_error("<Plugin proctrace>: %s: %s", line, remedy);
-}
-
-/* --- values --- */
-
-static bool has_shape(const oconfig_item_t *item, int values, bool is_block) {
-  return item->values_num == values && (item->children_num == 0 || is_block);
-}
-
-/* One string that is not empty, or NULL after a complaint. */
-static const char *get_text(const oconfig_item_t *item, const char *remedy) {
-  if (has_shape(item, 1, false) &&
-      item->values[0].type == OCONFIG_TYPE_STRING &&
-      item->values[0].value.string[0] != '\0')
-    return item->values[0].value.string;
-  complain(item, remedy);
-  return NULL;
-}
-
-static bool get_path(const oconfig_item_t *item, char **out,
-                     const char *remedy) {
-  const char *path = get_text(item, remedy);
-  if (path == NULL)
-    return false;
-  if (path[0] != '/') {
-    complain(item, remedy);
-    return false;
-  }
-  free(*out);
-  *out = strdup(path);
-  return *out != NULL;
-}
-
-static bool is_whole(const oconfig_item_t *item, double least, double most) {
-  if (!has_shape(item, 1, false) || item->values[0].type != OCONFIG_TYPE_NUMBER)
-    return false;
-  double number = item->values[0].value.number;
-  return number >= least && number <= most &&
-         number == (double)(long long)number;
-}
-
-static bool get_whole(const oconfig_item_t *item, unsigned least, unsigned most,
-                      unsigned *out) {
-  if (!is_whole(item, least, most)) {
-    char remedy[80];
-    snprintf(remedy, sizeof(remedy),
-             "want a whole number from %u to %u, without quotes", least, most);
-    complain(item, remedy);
-    return false;
-  }
-  *out = (unsigned)item->values[0].value.number;
-  return true;
-}
-
-static bool get_boolean(const oconfig_item_t *item, bool *out) {
-  static const struct {
-    const char *text;
-    bool value;
-  } words[] = {{"true", true},   {"yes", true}, {"on", true},
-               {"false", false}, {"no", false}, {"off", false}};
-  if (has_shape(item, 1, false)) {
-    const oconfig_value_t *value = &item->values[0];
-    if (value->type == OCONFIG_TYPE_BOOLEAN) {
-      *out = value->value.boolean;
-      return true;
-    }
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-      if (value->type == OCONFIG_TYPE_STRING &&
-          strcasecmp(value->value.string, words[i].text) == 0) {
-        *out = words[i].value;
-        return true;
-      }
-  }
-  complain(item, "want true or false");
-  return false;
-}
 
 /* --- rules --- */
 
@@ -533,6 +433,9 @@ static const struct {
     {"Source", read_source, false},
     {"BpfModule", read_bpf_module, false},
     {"ProcRoot", read_proc_root, false},
+    {"Probe", read_probe, false},
+    {"Percentiles", read_percentiles, false},
+    {"ProbeMemory", read_probe_memory, false},
 };
 
 static void read_option(struct options *options, const oconfig_item_t *item) {
@@ -561,6 +464,7 @@ void options_init(struct options *options) {
       .pss_interval = 300,
       .pss_budget = 10,
   };
+  probe_options_init(&options->probes);
   for (size_t i = 0; i < collect_name_count; i++)
     if (collect_names[i].by_default)
       options->collect |= collect_names[i].group;
@@ -585,5 +489,6 @@ void options_free(struct options *options) {
   free(options->tops);
   free(options->bpf_module);
   free(options->proc_root);
+  probe_options_free(&options->probes);
   *options = (struct options){0};
 }

@@ -9,7 +9,7 @@
 #ifndef PROCTRACE_OPTIONS_H
 #define PROCTRACE_OPTIONS_H
 
-#include "select.h"
+#include "probes.h"
 
 enum source_choice { SOURCE_AUTO, SOURCE_BPF, SOURCE_PROCFS };
 
@@ -20,7 +20,7 @@ struct options {
   size_t top_count;
   unsigned max_processes, max_threads;
   bool per_process, per_group, other, command_line;
-  unsigned collect;   /* enum field_group */
+  unsigned collect;   /* enum field_group, COLLECT_HISTOGRAM */
   bool collect_given; /* the default holds no more */
   bool rule_given;    /* be it a broken one: no default of ours then */
   enum source_choice source;
@@ -29,6 +29,7 @@ struct options {
   unsigned max_descriptors; /* UINT_MAX: find out */
   unsigned pss_interval;    /* seconds */
   unsigned pss_budget;      /* processes in an interval */
+  struct probe_options probes;
 };
 
 void options_init(struct options *options);

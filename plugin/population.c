@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "population.h"
 
+#include "books.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,7 @@ bool reserve_indices(size_t **array, size_t *capacity, size_t count) {
 
 static void member_free(struct member *member) {
   account_free(member->account);
+  book_free(member->probed);
   free(member->cmdline);
   free(member->owed);
   free(member->ranking);
@@ -67,18 +70,67 @@ static struct member *member_new(const struct task *task, bool born) {
   return member;
 }
 
-/* Who is settled or has waited long enough is forgotten. */
+static int compare_pids(const void *left, const void *right) {
+  const struct member *a = *(struct member *const *)left;
+  const struct member *b = *(struct member *const *)right;
+  if (a->pid != b->pid)
+    return a->pid < b->pid ? -1 : 1;
+  return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* Who has waited long enough is forgotten; the others are sorted. */
 static void forget_gone(struct selection *selection, bool complete) {
   size_t kept = 0;
   for (size_t i = 0; i < selection->gone_count; i++) {
     struct member *member = selection->gone[i];
-    if (member->gone_for++ < (complete ? 2 : INCOMPLETE_SCANS) &&
-        !member->settled)
+    if (member->gone_for++ < (complete ? 2 : INCOMPLETE_SCANS))
       selection->gone[kept++] = member;
     else
       member_free(member);
   }
-  selection->gone_count = kept;
+  selection->gone_count = selection->gone_sorted = kept;
+  if (kept > 0)
+    qsort(selection->gone, kept, sizeof(struct member *), compare_pids);
+}
+
+struct member *population_find_gone(const struct selection *selection,
+                                    pid_t pid, uint64_t latest_start) {
+  /* Those that were never seen are the last, and not sorted: a parent is
+   * mostly near the end. */
+  for (size_t i = selection->gone_count; i > selection->gone_sorted; i--) {
+    struct member *member = selection->gone[i - 1];
+    if (member->pid == pid && member->start <= latest_start)
+      return member;
+  }
+  size_t low = 0, high = selection->gone_sorted;
+  while (low < high) { /* the first that is later */
+    size_t middle = low + (high - low) / 2;
+    const struct member *member = selection->gone[middle];
+    if (member->pid < pid ||
+        (member->pid == pid && member->start <= latest_start))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low > 0 && selection->gone[low - 1]->pid == pid
+             ? selection->gone[low - 1]
+             : NULL;
+}
+
+struct member *population_add_ended(struct selection *selection,
+                                    const struct task *task) {
+  if (!reserve_members(&selection->gone, &selection->gone_capacity,
+                       selection->gone_count + 1))
+    return NULL;
+  struct member *member = member_new(task, true);
+  if (member == NULL)
+    return NULL;
+  member->ppid = task->ppid;
+  member->sights = 1;
+  member->gone_for = 1;
+  member->tree_minflt = task->tree_minflt;
+  selection->gone[selection->gone_count++] = member;
+  return member;
 }
 
 bool population_update(struct selection *selection, struct snapshot *snapshot) {
@@ -121,6 +173,9 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
   selection->members = members;
   selection->capacity = capacity;
   selection->count = snapshot->count = kept;
+  selection->unseen_since =
+      selection->interval > 2 ? selection->scanned_before : UINT64_MAX;
+  selection->scanned_before = selection->scanned_at;
   selection->scanned_at = snapshot->now_ticks;
   forget_gone(selection, snapshot->complete);
   return true;

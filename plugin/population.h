@@ -12,11 +12,21 @@
 
 /*
  * Make members[i] the memory of tasks[i].  A member of the last interval that
- * has no task any more moves to `gone`, where the unsettled of the last
- * interval wait once more.  A task for which there is no memory is taken out
- * of the snapshot and counted.  False: no memory at all, nothing has changed.
+ * has no task any more moves to `gone`, and stays there for two intervals: so
+ * late may its last numbers come.  A task for which there is no memory is taken
+ * out of the snapshot and counted.  False: no memory at all, nothing has
+ * changed.
  */
 bool population_update(struct selection *selection, struct snapshot *snapshot);
+
+/* One of those gone: who had this pid, and began at this time or before.  NULL:
+ * nobody. */
+struct member *population_find_gone(const struct selection *selection,
+                                    pid_t pid, uint64_t latest_start);
+
+/* A process that was never seen alive, among those gone.  NULL: no memory. */
+struct member *population_add_ended(struct selection *selection,
+                                    const struct task *task);
 
 void population_free(struct selection *selection);
 

@@ -7,12 +7,14 @@
  * that fails ends the daemon, and a read callback that fails is called less
  * and less often.
  */
+#include "bpf_loader.h"
 #include "bpf_source.h"
 #include "host.h"
 #include "log.h"
 #include "metrics.h"
 #include "monotonic.h"
 #include "options.h"
+#include "probes.h"
 #include "procfs.h"
 #include "pss.h"
 #include "report.h"
@@ -33,6 +35,7 @@
 /* What lives from init to shutdown. */
 struct proctrace {
   struct source *source;
+  struct probes *probes; /* NULL: none runs */
   struct host_reader host;
   struct snapshot snapshot;
   struct selection *selection;
@@ -109,12 +112,16 @@ static int proctrace_read(user_data_t *unused) {
   p->last_error = 0;
   p->source->detail(p->source, &p->snapshot, p->selection->watched,
                     p->selection->watched_count,
-                    options.collect & ~(unsigned)GROUP_PSS);
+                    options.collect &
+                        ~(unsigned)(GROUP_PSS | COLLECT_HISTOGRAM));
   if (options.collect & GROUP_PSS)
     read_pss(p);
+  if (p->probes != NULL)
+    probes_update(p->probes, p->selection, &p->snapshot);
   ledger_update(p->selection, &p->snapshot);
   say_losses(p);
-  report_send(&p->report, &p->snapshot, p->selection, p->source->name, began);
+  report_send(&p->report, &p->snapshot, p->selection, p->probes,
+              p->source->name, began);
   return 0;
 }
 
@@ -132,6 +139,7 @@ static unsigned descriptor_budget(void) {
 }
 
 static void proctrace_free(struct proctrace *p) {
+  probes_free(p->probes);
   if (p->source != NULL)
     p->source->free(p->source);
   host_close(&p->host);
@@ -140,28 +148,69 @@ static void proctrace_free(struct proctrace *p) {
   free(p);
 }
 
+/* False: none is wanted, or the module is not there, which bpf_source.c says.
+ */
+static bool plan_probes(struct probe_setup *setup) {
+  char ignored[512];
+  unsigned heirs = 0;
+  for (size_t i = 0; i < options.rule_count; i++)
+    heirs += options.rules[i].children;
+  if (options.probes.wanted == 0)
+    return false;
+  const struct bpf_module *module =
+      bpf_loader_open(options.bpf_module, ignored, sizeof(ignored));
+  if (module != NULL)
+    probes_plan(&options.probes, module, options.max_processes, heirs, setup);
+  return module != NULL;
+}
+
+static void open_probes(struct proctrace *p, const struct probe_setup *setup) {
+  struct book_style style = {
+      .percentile_count = options.probes.percentile_count,
+      .names = options.probes.names,
+      .by_time = options.probes.syscall_latency,
+      .histogram = options.collect & COLLECT_HISTOGRAM,
+  };
+  memcpy(style.percentiles, options.probes.percentiles,
+         sizeof(style.percentiles));
+  p->probes = probes_new(bpf_source_module(p->source),
+                         bpf_source_programs(p->source), setup, &style);
+}
+
 /* BPF where it can be had, with procfs for the rest; one line says why not. */
-static struct source *open_source(const char *root, unsigned interval_ms) {
+static void open_source(struct proctrace *p, const char *root,
+                        unsigned interval_ms) {
   struct source *procfs = procfs_new(&(struct procfs_options){
       .root = root,
       .max_descriptors = descriptor_budget(),
       .interval_ms = interval_ms,
   });
+  p->source = procfs;
+  if (options.source == SOURCE_PROCFS && options.probes.wanted != 0)
+    log_error("probes need Source \"auto\" or \"bpf\": none runs");
   if (procfs == NULL || options.source == SOURCE_PROCFS)
-    return procfs;
+    return;
   char reason[512];
+  struct probe_setup setup;
+  bool probed = plan_probes(&setup);
   struct source *bpf = bpf_source_new(
       &(struct bpf_source_options){
           .module = options.bpf_module,
           .root = root,
           .threads = options.collect & GROUP_THREADS,
+          .probes = probed ? &setup : NULL,
       },
       procfs, reason, sizeof(reason));
-  if (bpf != NULL)
-    return bpf;
-  log_line(options.source == SOURCE_BPF ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
-           "values come from procfs and not from BPF: %s", reason);
-  return procfs;
+  if (bpf == NULL) {
+    bool wanted = options.source == SOURCE_BPF || options.probes.wanted != 0;
+    log_line(wanted ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+             "values come from procfs and not from BPF%s: %s",
+             options.probes.wanted != 0 ? ", and no probe runs" : "", reason);
+    return;
+  }
+  p->source = bpf;
+  if (probed)
+    open_probes(p, &setup);
 }
 
 static struct proctrace *proctrace_new(void) {
@@ -170,7 +219,7 @@ static struct proctrace *proctrace_new(void) {
     return NULL;
   const char *root = options.proc_root != NULL ? options.proc_root : "/proc";
   double interval = CDTIME_T_TO_DOUBLE(plugin_get_interval());
-  p->source = open_source(root, (unsigned)(interval * 1000));
+  open_source(p, root, (unsigned)(interval * 1000));
   int status = host_open(&p->host, root);
   p->selection = selection_new(&(struct selection_options){
       .rules = options.rules,
@@ -193,6 +242,7 @@ static struct proctrace *proctrace_new(void) {
       .per_group = options.per_group,
       .other = options.other,
       .pss_interval = options.pss_interval,
+      .probes = options.probes.wanted,
   };
   if (p->source == NULL || status != 0 || p->selection == NULL) {
     proctrace_free(p);

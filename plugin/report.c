@@ -3,10 +3,8 @@
 
 #include "metrics.h"
 #include "monotonic.h"
-
-#include <collectd/core/daemon/collectd.h>
-
-#include <collectd/core/daemon/plugin.h>
+#include "report_probes.h"
+#include "sender.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,56 +12,6 @@
 
 /* Longer ones make collectd's JSON writers drop the whole value list. */
 #define CMD_META_SIZE 401
-
-/* One read on its way to collectd. */
-struct sender {
-  struct report *report;
-  value_list_t list;
-  meta_data_t *meta; /* of the process that is told, for one of its lists */
-  size_t sent;
-};
-
-/* --- one value list --- */
-
-/* Our names are far shorter than DATA_MAX_NAME_LEN; a daemon that was built
- * with a smaller one gets them cut. */
-static void copy_name(char out[DATA_MAX_NAME_LEN], const char *name) {
-  size_t n = strnlen(name, DATA_MAX_NAME_LEN - 1);
-  memcpy(out, name, n);
-  out[n] = '\0';
-}
-
-static void send_list(struct sender *sender, const char *type,
-                      const char *type_instance, value_t *values, size_t n) {
-  sender->list.values = values;
-  sender->list.values_len = n;
-  copy_name(sender->list.type, type);
-  copy_name(sender->list.type_instance, type_instance);
-  if (plugin_dispatch_values(&sender->list) == 0)
-    sender->sent++;
-  else
-    sender->report->not_dispatched++;
-}
-
-static void send_gauge(struct sender *sender, const char *type,
-                       const char *type_instance, double value) {
-  send_list(sender, type, type_instance, &(value_t){.gauge = value}, 1);
-}
-
-/* A DERIVE is signed: after 2^63 ours start anew at 0. */
-static value_t derive_of(uint64_t counter) {
-  return (value_t){.derive = (derive_t)(counter & INT64_MAX)};
-}
-
-static void send_counter(struct sender *sender, const char *type,
-                         const char *type_instance, uint64_t value) {
-  value_t counter = derive_of(value);
-  send_list(sender, type, type_instance, &counter, 1);
-}
-
-static void name_instance(struct sender *sender, const char *instance) {
-  copy_name(sender->list.plugin_instance, instance);
-}
 
 /* --- rows of the table --- */
 
@@ -199,6 +147,7 @@ static void send_process(struct sender *sender, const struct snapshot *snapshot,
   meta_data_destroy(sender->meta);
   sender->meta = sender->list.meta = NULL;
   send_channels(sender, &member->account->channels);
+  send_book(sender, SCOPE_PROCESS, member->probed);
 }
 
 static void send_processes(struct sender *sender,
@@ -235,6 +184,7 @@ static void send_group(struct sender *sender, const struct group *group) {
   if (!group->of_top)
     send_counter(sender, "total_events", "restarts", group->restarts);
   send_channels(sender, &group->tally.channels);
+  send_book(sender, SCOPE_GROUP, group->probed);
 }
 
 static void send_other(struct sender *sender, const struct tally *other) {
@@ -295,6 +245,8 @@ static void send_host(struct sender *sender, const struct host *host) {
     send_pressure(sender, resources[i], "some", &host->some[i]);
     send_pressure(sender, resources[i], "full", &host->full[i]);
   }
+  if (sender->probes != NULL)
+    send_book(sender, SCOPE_HOST, sender->probes->host);
 }
 
 static double seconds_since(int64_t began) {
@@ -347,13 +299,15 @@ static void send_self(struct sender *sender, const struct snapshot *snapshot,
   snprintf(type_instance, sizeof(type_instance), "source_%s", source_name);
   send_gauge(sender, "gauge", type_instance, 1);
   send_losses(sender, snapshot);
+  send_probes_self(sender);
   send_gauge(sender, "duration", "read", seconds_since(began));
 }
 
 void report_send(struct report *report, const struct snapshot *snapshot,
-                 const struct selection *selection, const char *source_name,
-                 int64_t began) {
+                 const struct selection *selection, const struct probes *probes,
+                 const char *source_name, int64_t began) {
   struct sender sender = {.report = report,
+                          .probes = probes,
                           .list = {.plugin = "proctrace", .time = cdtime()}};
   add_up_losses(report, snapshot, selection);
   send_processes(&sender, snapshot, selection, source_name);

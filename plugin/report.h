@@ -9,13 +9,14 @@
 #ifndef PROCTRACE_REPORT_H
 #define PROCTRACE_REPORT_H
 
-#include "select.h"
+#include "probes.h"
 
 struct report {
   /* What to tell. */
   unsigned collect; /* field groups */
   bool per_group, other;
   unsigned pss_interval; /* seconds, for PSS value lists */
+  unsigned probes;       /* PROBE_BIT() of those that are wanted */
 
   /* What it costs and loses, told as self; counted since the start. */
   uint64_t losses[LOSS_COUNT];
@@ -24,11 +25,11 @@ struct report {
 };
 
 /*
- * Send everything.  `began` is when this read began, on CLOCK_MONOTONIC in ns,
- * for duration-read.
+ * Send everything; probes is NULL where none runs.  `began` is when this read
+ * began, on CLOCK_MONOTONIC in ns, for duration-read.
  */
 void report_send(struct report *report, const struct snapshot *snapshot,
-                 const struct selection *selection, const char *source_name,
-                 int64_t began);
+                 const struct selection *selection, const struct probes *probes,
+                 const char *source_name, int64_t began);
 
 #endif

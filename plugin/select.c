@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "select.h"
 
+#include "books.h"
 #include "log.h"
 #include "monotonic.h"
 #include "population.h"
@@ -81,6 +82,7 @@ static struct group *group_of_match(struct selection *selection,
 
 static void group_free(struct group *group) {
   tally_free(&group->tally);
+  book_free(group->probed);
   free(group);
 }
 
@@ -278,17 +280,42 @@ static bool by_birth(const struct member *member) {
          (member->rule < 0 || member->birth_rule < member->rule);
 }
 
+static int rule_in_force(const struct member *member) {
+  return by_birth(member) ? member->birth_rule : member->rule;
+}
+
+struct group *selection_heirs(const struct selection *selection,
+                              const struct member *member) {
+  int rule = rule_in_force(member);
+  if (rule < 0 || !selection->options.rules[rule].children)
+    return NULL;
+  return by_birth(member) ? member->birth_group : member->own;
+}
+
 /* Take over the rule of a parent, if it has Children and comes first. */
 static bool inherit(const struct selection *selection, struct member *member,
                     const struct member *parent) {
-  int rule = by_birth(parent) ? parent->birth_rule : parent->rule;
-  if (rule < 0 || !selection->options.rules[rule].children ||
-      parent->start > member->start ||
+  struct group *group = selection_heirs(selection, parent);
+  int rule = rule_in_force(parent);
+  if (group == NULL || parent->start > member->start ||
       (member->birth_rule >= 0 && member->birth_rule <= rule))
     return false;
   member->birth_rule = rule;
-  member->birth_group = by_birth(parent) ? parent->birth_group : parent->own;
+  member->birth_group = group;
   return true;
+}
+
+void selection_place_ended(struct selection *selection, struct member *member,
+                           const struct task *task, uid_t user) {
+  struct facts facts = {.known = FACT_USER, .user = user};
+  ptrdiff_t place = selection_find(selection, member->ppid);
+  const struct member *parent =
+      place >= 0 ? selection->members[place]
+                 : population_find_gone(selection, member->ppid, member->start);
+  decide(selection, task, &facts, member);
+  if (parent != NULL && parent != member)
+    inherit(selection, member, parent);
+  member->group = by_birth(member) ? member->birth_group : member->own;
 }
 
 /*

@@ -26,6 +26,8 @@ struct top {
   unsigned ranks; /* bits of enum rank */
 };
 
+struct probe_book;
+
 /* Processes of one name. */
 struct group {
   char name[NAME_SIZE];
@@ -38,6 +40,8 @@ struct group {
   pid_t only_pid;
   uint64_t only_start, restarts;
   struct tally tally;
+  struct probe_book *probed; /* what probes saw; NULL: nothing yet */
+  unsigned heirs_slot;       /* of children not yet seen; 0: none */
 };
 
 /* One process of the machine, watched or not. */
@@ -71,6 +75,9 @@ struct member {
   uint32_t reaped_fresh, reaped_before;
   uint64_t pss, uss; /* if has_pss, of the last round; see pss.h */
   bool pss_due, has_pss;
+  struct probe_book *probed; /* what probes saw; NULL: it is not told */
+  unsigned slot;             /* in which they count it; 0: in none of its own */
+  bool claimed;              /* they know that it is here; see probes.c */
 };
 
 struct selection_options {
@@ -92,7 +99,9 @@ struct selection {
   /* Those that vanished in this interval, and unsettled ones of the last. */
   struct member **gone;
   size_t gone_count, gone_capacity;
-  size_t *watched; /* indices of those with a group, ascending */
+  size_t gone_sorted; /* so many of them, by pid and start; then those that
+                         were never seen alive */
+  size_t *watched;    /* indices of those with a group, ascending */
   size_t watched_count, watched_capacity;
   struct group **groups; /* sorted by name */
   size_t group_count, group_capacity;
@@ -104,7 +113,10 @@ struct selection {
   uint64_t no_group;     /* for want of MaxProcesses, which bounds groups too */
   bool complete;         /* the last scan listed every process */
   uint64_t scanned_at;   /* clock ticks since boot when it began */
-  size_t first_look;     /* whose turn it is when time does not suffice */
+  uint64_t scanned_before; /* the same of the scan before */
+  uint64_t unseen_since;   /* who started then or later, and is not remembered,
+                              was never seen */
+  size_t first_look;       /* whose turn it is when time does not suffice */
 };
 
 /* The options' arrays stay the caller's and must outlive it.  NULL: no memory.
@@ -117,6 +129,17 @@ int selection_update(struct selection *selection, struct source *source,
 
 /* The place of a living process, or -1. */
 ptrdiff_t selection_find(const struct selection *selection, pid_t pid);
+
+/*
+ * Decide on a process that was never seen alive, from its command, its user and
+ * its descent: its command line and the like are gone with it.
+ */
+void selection_place_ended(struct selection *selection, struct member *member,
+                           const struct task *task, uid_t user);
+
+/* The group that a process's children will be in by birth, or NULL. */
+struct group *selection_heirs(const struct selection *selection,
+                              const struct member *member);
 
 void selection_free(struct selection *selection);
 

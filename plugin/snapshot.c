@@ -38,6 +38,10 @@ struct task *snapshot_add_thread(struct snapshot *snapshot) {
   APPEND(snapshot, threads, thread_count, thread_capacity);
 }
 
+struct ended *snapshot_add_ended(struct snapshot *snapshot) {
+  APPEND(snapshot, ended, ended_count, ended_capacity);
+}
+
 struct wchan *snapshot_add_wchan(struct snapshot *snapshot) {
   APPEND(snapshot, wchans, wchan_count, wchan_capacity);
 }
@@ -45,6 +49,7 @@ struct wchan *snapshot_add_wchan(struct snapshot *snapshot) {
 void snapshot_reset(struct snapshot *snapshot) {
   snapshot->count = 0;
   snapshot->thread_count = 0;
+  snapshot->ended_count = 0;
   snapshot->wchan_count = 0;
   snapshot->threads_refused = 0;
   snapshot->complete = false;
@@ -55,6 +60,7 @@ void snapshot_reset(struct snapshot *snapshot) {
 void snapshot_free(struct snapshot *snapshot) {
   free(snapshot->tasks);
   free(snapshot->threads);
+  free(snapshot->ended);
   free(snapshot->wchans);
   memset(snapshot, 0, sizeof(*snapshot));
 }

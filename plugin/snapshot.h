@@ -147,6 +147,12 @@ struct host {
   struct pressure some[PRESSURE_RESOURCES], full[PRESSURE_RESOURCES];
 };
 
+/* A process that has ended: the last values of its counters. */
+struct ended {
+  struct task task; /* its counters and identity alone are valid */
+  uid_t user;       /* effective */
+};
+
 /* What went wrong while reading; each is counted and said once. */
 enum loss {
   LOSS_PROCESS_DENIED, /* stat of another user, where hidepid forbids it */
@@ -158,6 +164,7 @@ enum loss {
   LOSS_STUCK,          /* the target's lock was held past the deadline */
   LOSS_LATE,           /* three quarters of the interval were over */
   LOSS_DESCRIPTORS,    /* EMFILE, ENFILE */
+  LOSS_ENDED,          /* more processes ended than could be kept */
   LOSS_FAILED, /* any other error: EIO, no memory, text not understood */
   LOSS_COUNT
 };
@@ -175,6 +182,8 @@ struct snapshot {
   size_t thread_count, thread_capacity;
   size_t thread_limit;      /* no more of them than these are recorded */
   uint64_t threads_refused; /* in this interval, for that */
+  struct ended *ended; /* since the last interval, if the source can know */
+  size_t ended_count, ended_capacity;
   struct wchan *wchans;
   size_t wchan_count, wchan_capacity;
   uint64_t losses[LOSS_COUNT]; /* values lost in this interval */
@@ -193,6 +202,7 @@ void snapshot_free(struct snapshot *snapshot);
  */
 struct task *snapshot_add_task(struct snapshot *snapshot);
 struct task *snapshot_add_thread(struct snapshot *snapshot);
+struct ended *snapshot_add_ended(struct snapshot *snapshot);
 struct wchan *snapshot_add_wchan(struct snapshot *snapshot);
 
 #endif

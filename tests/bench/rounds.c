@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
  * rounds N ROUNDS
- * The plugin's procfs source alone, with the default field groups, beside the
- * floor that the kernel sets. Round after round each reads all processes, so
- * that whatever else the machine does hits all alike. Prints for each the
- * median of µs of CPU time for a process, and the median of how many times that
- * of the floor in the same round, as lines of the bench's results.
+ * The plugin's procfs source alone, with the default field groups, and its BPF
+ * source with selection and ledger, all that there is of a sample but its
+ * dispatch, beside the floor that the kernel sets. Round after round each reads
+ * all processes, so that whatever else the machine does hits all alike. Prints
+ * for each the median of µs of CPU time for a process, and the median of how
+ * many times that of the floor in the same round, as lines of the bench's
+ * results.
  *
  * The floor is a process of its own: one with threads, as the source has them,
  * pays more for each system call.
  */
+#include "bpf_source.h"
 #include "floor.h"
 #include "log.h"
 #include "measure.h"
 #include "procfs.h"
+#include "select.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +38,10 @@ void log_line(enum log_level level, const char *format, ...) {
   fputc('\n', stderr);
 }
 
+#define GROUPS                                                                 \
+  (GROUP_BASIC | GROUP_STATE | GROUP_MEMORY | GROUP_CPU |                      \
+   GROUP_CONTEXTSWITCH | GROUP_IO | GROUP_FILES | GROUP_SCHED)
+
 /* Reads everything of all processes; returns their number. */
 static long source_all(struct source *source) {
   static struct snapshot snapshot;
@@ -48,10 +57,28 @@ static long source_all(struct source *source) {
     for (size_t i = 0; i < capacity; i++)
       all[i] = i;
   }
-  source->detail(source, &snapshot, all, snapshot.count,
-                 GROUP_BASIC | GROUP_STATE | GROUP_MEMORY | GROUP_CPU |
-                     GROUP_CONTEXTSWITCH | GROUP_IO | GROUP_FILES |
-                     GROUP_SCHED);
+  source->detail(source, &snapshot, all, snapshot.count, GROUPS);
+  return (long)snapshot.count;
+}
+
+/* The same, up to the values of one group of all. */
+static long source_selected(struct source *source) {
+  static struct snapshot snapshot;
+  static struct rule rule = {.name = (char[]){"all"}};
+  static struct selection *selection;
+  if (selection == NULL)
+    selection =
+        selection_new(&(struct selection_options){.rules = &rule,
+                                                  .rule_count = 1,
+                                                  .max_processes = INT_MAX,
+                                                  .look_ms = INT_MAX});
+  snapshot_reset(&snapshot);
+  if (selection == NULL || source->scan(source, &snapshot) != 0 ||
+      selection_update(selection, source, &snapshot) != 0)
+    exit(1);
+  source->detail(source, &snapshot, selection->watched,
+                 selection->watched_count, GROUPS);
+  ledger_update(selection, &snapshot);
   return (long)snapshot.count;
 }
 
@@ -62,6 +89,20 @@ static struct source *source_of(long descriptors) {
   struct source *source = procfs_new(&options);
   if (source == NULL)
     exit(1);
+  return source;
+}
+
+/* NULL where there is none. */
+static struct source *bpf_source_of(const char *module) {
+  char path[PATH_MAX], reason[512];
+  struct source *procfs = source_of(0);
+  struct bpf_source_options options = {.module = path, .root = "/proc"};
+  struct source *source =
+      realpath(module, path) == NULL
+          ? NULL
+          : bpf_source_new(&options, procfs, reason, sizeof(reason));
+  if (source == NULL)
+    procfs->free(procfs);
   return source;
 }
 
@@ -110,20 +151,21 @@ static struct answer floor_round(const struct server *server,
   return answer;
 }
 
-static struct answer source_round(struct source *source) {
-  double start = own_cpu_us();
-  struct answer answer = {.processes = source_all(source)};
-  answer.us = own_cpu_us() - start;
-  return answer;
-}
-
-/* Either a floor or a source. */
+/* Either a floor or a source and what is done with it. */
 struct way {
   const char *name;
   long (*floor)(void);
+  long (*with_source)(struct source *source);
   struct source *source;
   double us[SAMPLES_LIMIT], times[SAMPLES_LIMIT];
 };
+
+static struct answer source_round(const struct way *way) {
+  double start = own_cpu_us();
+  struct answer answer = {.processes = way->with_source(way->source)};
+  answer.us = own_cpu_us() - start;
+  return answer;
+}
 
 int main(int argc, char **argv) {
   int rounds = samples_of(argc, 3, argv);
@@ -131,20 +173,25 @@ int main(int argc, char **argv) {
   getrlimit(RLIMIT_NOFILE, &files);
   long budget = (long)files.rlim_cur - SPARE_DESCRIPTORS;
 
-  static struct way ways[] = {{.name = "floor", .floor = floor_open},
-                              {.name = "source"},
-                              {.name = "source-kept"},
-                              {.name = "floor-stat", .floor = floor_stat},
-                              {.name = "floor-kept", .floor = floor_kept}};
+  static struct way ways[] = {
+      {.name = "floor", .floor = floor_open},
+      {.name = "source", .with_source = source_all},
+      {.name = "source-kept", .with_source = source_all},
+      {.name = "source-bpf", .with_source = source_selected},
+      {.name = "floor-stat", .floor = floor_stat},
+      {.name = "floor-kept", .floor = floor_kept}};
   struct server server = server_new();
-  int count = floor_stat() * FLOOR_DESCRIPTORS < budget ? 5 : 4;
+  int count = floor_stat() * FLOOR_DESCRIPTORS < budget ? 6 : 5;
   ways[1].source = source_of(0);
   ways[2].source = source_of(budget);
+  ways[3].source = bpf_source_of(".libs/proctrace_bpf.so");
   struct answer answer = {0};
   for (int i = -1; i < rounds; i++) { /* the first one only warms up */
     for (int w = 0; w < count; w++) {
       struct way *way = &ways[w];
-      answer = way->source != NULL ? source_round(way->source)
+      if (way->source == NULL && way->floor == NULL)
+        continue;
+      answer = way->source != NULL ? source_round(way)
                                    : floor_round(&server, way->floor);
       if (i >= 0) {
         way->us[i] = answer.us / (double)answer.processes;
@@ -155,6 +202,8 @@ int main(int argc, char **argv) {
   close(server.to); /* which ends it */
   for (int w = 0; w < count; w++) {
     struct way *way = &ways[w];
+    if (way->source == NULL && way->floor == NULL)
+      continue;
     printf("%s %s us %.3f\n", way->name, argv[1], median(way->us, rounds));
     printf("%s %s times %.3f\n", way->name, argv[1],
            median(way->times, rounds));

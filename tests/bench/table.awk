@@ -59,6 +59,20 @@ function cost(label, row, reference, target, most, descriptors,   i, times) {
   print_line(label, target, most)
 }
 
+# CPU time for each process against a target for each size.
+function cost_by_size(label, row, target, most,   i) {
+  for (i = 1; i <= sizes_count; i++) {
+    n = size[i]
+    if (has(row, n) && n in most)
+      judge(of(row, "us") / most[n])
+    if (has(row, n))
+      cell(of(row, "us"), of(row, "times"))
+    else
+      cell()
+  }
+  print_line(label, target, 1)
+}
+
 function calls(label, row, target, most,   i, number) {
   for (i = 1; i <= sizes_count; i++) {
     n = size[i]
@@ -153,6 +167,10 @@ END {
     "1.15 x floor", 1.15)
   cost("proctrace's source, descriptors kept", "source-kept", "floor",
     "0.7 x floor, if all are kept", 0.7, 5)
+  bpf_most[1000] = 0.5
+  bpf_most[10000] = 1.6
+  cost_by_size("proctrace's source bpf, and selection", "source-bpf",
+    "0.5 of 1000, 1.6 of 10000", bpf_most)
   cost("collectd's processes plugin", "processes")
   cost("proctrace, groups only, equal fields", "groups", "processes",
     "1/3 of processes", 1 / 3)
@@ -163,7 +181,8 @@ END {
     "1/3 of processes", 1 / 3)
   cost("the same, descriptors kept", "groups-more-kept", "processes-more",
     "1/3 of processes", 1 / 3)
-  cost("the same, source bpf", "groups-more-bpf", "processes-more")
+  cost("the same, source bpf", "groups-more-bpf", "processes-more",
+    "1/30 of processes", 1 / 30)
   cost("proctrace, groups only, all default fields", "groups-all")
   cost("the same, source bpf", "groups-all-bpf")
   cost("pidstat -d -r -u -w", "pidstat")

@@ -14,30 +14,33 @@
 static const struct bpf_module *real;
 static unsigned passes;
 
-static struct bpf_programs *open_programs(bool with_threads,
-                                          const struct probe_setup *setup,
-                                          char *reason, size_t reason_size) {
-  void *handle = dlopen(".libs/proctrace_bpf.so", RTLD_NOW | RTLD_LOCAL);
-  real = handle == NULL ? NULL : dlsym(handle, BPF_MODULE_SYMBOL);
-  if (real != NULL)
-    return real->open(with_threads, setup, reason, reason_size);
-  snprintf(reason, reason_size, "%s", dlerror());
-  return NULL;
-}
+static struct bpf_programs *open_real(bool with_threads,
+                                      const struct probe_setup *setup,
+                                      char *reason, size_t reason_size);
 
 static int begin_pass(struct bpf_programs *programs) {
   return ++passes % 3 == 0 ? -EIO : real->begin_pass(programs);
 }
 
-static void close_programs(struct bpf_programs *programs) {
-  real->close(programs);
-}
+/* All but these two is the real one's, once that is open. */
+extern struct bpf_module proctrace_bpf_module;
 
-extern const struct bpf_module proctrace_bpf_module;
-
-const struct bpf_module proctrace_bpf_module = {
+struct bpf_module proctrace_bpf_module = {
     .abi = PROCTRACE_ABI,
-    .open = open_programs,
-    .begin_pass = begin_pass,
-    .close = close_programs,
+    .open = open_real,
 };
+
+static struct bpf_programs *open_real(bool with_threads,
+                                      const struct probe_setup *setup,
+                                      char *reason, size_t reason_size) {
+  void *handle = dlopen(".libs/proctrace_bpf.so", RTLD_NOW | RTLD_LOCAL);
+  real = handle == NULL ? NULL : dlsym(handle, BPF_MODULE_SYMBOL);
+  if (real == NULL) {
+    snprintf(reason, reason_size, "%s", dlerror());
+    return NULL;
+  }
+  proctrace_bpf_module = *real;
+  proctrace_bpf_module.open = open_real;
+  proctrace_bpf_module.begin_pass = begin_pass;
+  return real->open(with_threads, setup, reason, reason_size);
+}

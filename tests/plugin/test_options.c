@@ -39,7 +39,7 @@ static const char *const good[] = {
     "PerThread yes",
     "Other no",
     "Collect 'state' 'memory' 'cpu' 'contextswitch' 'io' 'files' 'sched'",
-    "Collect 'wchan' 'pss' 'threads'",
+    "Collect 'wchan' 'pss' 'threads' 'histogram'",
     "Collect 'cpu'; Collect 'io'",
     "Source 'auto'",
     "Source 'procfs'",
@@ -47,6 +47,10 @@ static const char *const good[] = {
     "PssInterval 300",
     "PssBudget 1",
     "PssBudget 1000",
+    "Percentiles 50",
+    "Percentiles 99.9 0.001 99.999 1 2 3 4 5",
+    "ProbeMemory 1",
+    "ProbeMemory 65536",
     "processmatch 'keys' 'are case-insensitive'; MAXPROCESSES 5",
 };
 
@@ -134,6 +138,21 @@ static const struct bad {
     {"PssBudget 'x'", "PssBudget", "x"},
     {"PssBudget -5", "PssBudget", "-5"},
     {"PssBudget 1.5", "PssBudget", "1.5"},
+    {"Percentiles 0", "Percentiles", "0"},
+    {"Percentiles 100", "Percentiles", "100"},
+    {"Percentiles 50 -1", "Percentiles", "-1"},
+    {"Percentiles '99'", "Percentiles", "99"},
+    {"Percentiles 99.9999", "Percentiles", "99.9999"},
+    {"Percentiles 1 2 3 4 5 6 7 8 9", "Percentiles", "9"},
+    {"Percentiles", "Percentiles", ""},
+    {"ProbeMemory 0", "ProbeMemory", "0"},
+    {"ProbeMemory 65537", "ProbeMemory", "65537"},
+    {"ProbeMemory 'x'", "ProbeMemory", "x"},
+    {"Probe", "Probe", ""},
+    {"Probe 5", "Probe", "5"},
+    {"Probe 'magic'", "Probe", "magic"},
+    {"Probe 'mmap' 'syscall'", "Probe", "syscall"},
+    {"<Probe>; Latency true; </Probe>", "Probe", ""},
     {"ProcRoot 5", "ProcRoot", "5"},
     {"ProcRoot ''", "ProcRoot", ""},
     {"<Process 'b'>; Pid 7; </Process>", "Process", "b"},
@@ -149,6 +168,75 @@ static void good_values(void **state) {
       host_log_print();
       fail();
     }
+    read_once();
+    host_stop();
+  }
+}
+
+/* Lines of <Probe>; that probes need BPF is one more line in these tests. */
+static const char *const good_probes[] = {
+    "Probe 'mmap'",
+    "<Probe 'mmap'>; </Probe>",
+    "<Probe 'syscall'>; Latency false; Names 0; Host true; </Probe>",
+    "<Probe 'syscall'>; Names 64; LatencyOf 'futex' 'read' 'a' 'b'; </Probe>",
+    "<Probe 'runqueue'>; Host off; </Probe>",
+    "<probe 'BLOCKIO'>; </probe>; Probe 'tcpconnect'",
+    "<Probe 'syscall'>; Names 5; </Probe>; <Probe 'syscall'>; Names 6;"
+    "</Probe>",
+};
+
+static const struct bad bad_probes[] = {
+    {"<Probe 'syscall'>; Latency 'x'; </Probe>", "Latency", "x"},
+    {"<Probe 'syscall'>; Names -1; </Probe>", "Names", "-1"},
+    {"<Probe 'syscall'>; Names 65; </Probe>", "Names", "65"},
+    {"<Probe 'syscall'>; Names 'x'; </Probe>", "Names", "x"},
+    {"<Probe 'syscall'>; LatencyOf; </Probe>", "LatencyOf", ""},
+    {"<Probe 'syscall'>; LatencyOf ''; </Probe>", "LatencyOf", ""},
+    {"<Probe 'syscall'>; LatencyOf 'read' 5; </Probe>", "LatencyOf", "5"},
+    {"<Probe 'syscall'>; LatencyOf 'a' 'b' 'c' 'd' 'e'; </Probe>", "LatencyOf",
+     "\"e\""},
+    {"<Probe 'syscall'>; Host 'x'; </Probe>", "Host", "x"},
+    {"<Probe 'syscall'>; Nonsense 5; </Probe>", "Nonsense", "5"},
+    {"<Probe 'blockio'>; Host true; </Probe>", "Host",
+     "no such line in <Probe \"blockio\">"},
+    {"<Probe 'runqueue'>; Latency true; </Probe>", "Latency",
+     "no such line in <Probe \"runqueue\">"},
+    {"<Probe 'mmap'>; Names 5; </Probe>", "Names",
+     "no such line in <Probe \"mmap\">"},
+};
+
+static void probes_without_bpf(void **state) {
+  (void)state;
+  fake_process(7, "a");
+  for (size_t i = 0; i < sizeof(good_probes) / sizeof(good_probes[0]); i++) {
+    start(good_probes[i]);
+    said(1, LOG_ERR, "");
+    said(1, LOG_ERR, "probes need Source \"auto\" or \"bpf\"");
+    read_once();
+    host_stop();
+  }
+}
+
+/* What runs is told of each that was asked for, and of no other. */
+static void wanted_probes_are_told(void **state) {
+  (void)state;
+  fake_process(7, "a");
+  start("Process 'a'; Probe 'mmap'; Probe 'blockio'");
+  read_once();
+  sent("self/gauge-probe_mmap", 0);
+  sent("self/gauge-probe_blockio", 0);
+  sent_count(2, "self/gauge-probe_*");
+  not_sent("*/operations-mmap");
+}
+
+static void bad_lines_of_probes(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(bad_probes) / sizeof(bad_probes[0]); i++) {
+    const struct bad *b = &bad_probes[i];
+    start(b->text);
+    said(2, LOG_ERR, "");
+    said(1, LOG_ERR, b->option);
+    assert_true(host_log_count(LOG_ERR, b->value) > 0);
     read_once();
     host_stop();
   }
@@ -266,6 +354,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(good_values),
       TEST(bad_values),
+      TEST(probes_without_bpf),
+      TEST(wanted_probes_are_told),
+      TEST(bad_lines_of_probes),
       TEST(the_rest_holds),
       TEST(a_broken_rule_selects_nothing),
       TEST(a_rule_with_one_broken_line_selects_nothing),

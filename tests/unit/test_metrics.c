@@ -103,6 +103,84 @@ static void counters_are_not_scaled(void **state) {
         assert_true(metrics[i].scale == 1);
 }
 
+/* --- rows of probes --- */
+
+static bool is_gauge(const struct probe_metric *metric) {
+  return metric->row == ROW_PERCENTILES;
+}
+
+static void probe_rows_fit_their_types(void **state) {
+  (void)state;
+  for (size_t i = 0; i < probe_metric_count; i++) {
+    const struct probe_metric *metric = &probe_metrics[i];
+    const struct data_type *type = type_of(metric->type);
+    assert_int_equal(type->sources_num, 1);
+    if (type->sources[0].kind !=
+        (is_gauge(metric) ? DS_TYPE_GAUGE : DS_TYPE_DERIVE))
+      fail_msg("%s-%s is of another kind", metric->type, metric->type_instance);
+  }
+}
+
+static void probe_rows_are_complete(void **state) {
+  (void)state;
+  const unsigned scopes = SCOPE_PROCESS | SCOPE_GROUP | SCOPE_HOST;
+  for (size_t i = 0; i < probe_metric_count; i++) {
+    const struct probe_metric *metric = &probe_metrics[i];
+    assert_true(strlen(metric->type_instance) > 0);
+    assert_true(strlen(metric->unit) > 0);
+    assert_true(strlen(metric->help) > 0);
+    assert_true(metric->scopes != 0 && (metric->scopes & ~scopes) == 0);
+    /* Of one probe each. */
+    unsigned probe = metric->needs & (PROBE_BIT(PROBES) - 1);
+    assert_true(probe != 0 && (probe & (probe - 1)) == 0);
+    bool of_latency =
+        metric->row == ROW_PERCENTILES || metric->row == ROW_BUCKETS;
+    assert_true(metric->index <
+                (of_latency ? (unsigned)LATENCIES : (unsigned)PROBE_COUNTERS));
+    assert_int_equal(metric->row == ROW_BUCKETS,
+                     (metric->needs & NEEDS_HISTOGRAM) != 0);
+    /* What there are several of has a place for its name. */
+    bool several =
+        metric->row != ROW_COUNTER && metric->row != ROW_COUNTER_IF_ANY;
+    assert_int_equal(several, strchr(metric->type_instance, '<') != NULL);
+  }
+}
+
+static void every_counter_of_probes_is_told_once(void **state) {
+  (void)state;
+  unsigned told[PROBE_COUNTERS] = {0}, latencies[LATENCIES] = {0};
+  for (size_t i = 0; i < probe_metric_count; i++) {
+    const struct probe_metric *metric = &probe_metrics[i];
+    if (metric->row == ROW_COUNTER || metric->row == ROW_COUNTER_IF_ANY)
+      told[metric->index]++;
+    if (metric->row == ROW_PERCENTILES)
+      latencies[metric->index]++;
+  }
+  for (int i = 0; i < PROBE_COUNTERS; i++)
+    if (told[i] != 1)
+      fail_msg("counter %d stands in %u rows", i, told[i]);
+  for (int i = 0; i <= LATENCY_NAMED; i++)
+    if (latencies[i] != 1)
+      fail_msg("latency %d stands in %u rows", i, latencies[i]);
+}
+
+static void no_identifier_of_probes_twice(void **state) {
+  (void)state;
+  for (size_t i = 0; i < probe_metric_count; i++) {
+    const struct probe_metric *row = &probe_metrics[i];
+    for (size_t j = 0; j < i; j++)
+      if (strcmp(row->type, probe_metrics[j].type) == 0 &&
+          strcmp(row->type_instance, probe_metrics[j].type_instance) == 0)
+        fail_msg("%s-%s twice", row->type, row->type_instance);
+    for (size_t j = 0; j < metric_count; j++)
+      if (strcmp(row->type, metrics[j].type) == 0 &&
+          strcmp(row->type_instance, metrics[j].type_instance) == 0)
+        fail_msg("%s-%s twice", row->type, row->type_instance);
+    /* report.c sends this beside the tables. */
+    assert_string_not_equal(row->type_instance, "restarts");
+  }
+}
+
 static void collect_names_differ(void **state) {
   (void)state;
   unsigned all = 0;
@@ -112,7 +190,7 @@ static void collect_names_differ(void **state) {
     for (size_t j = 0; j < i; j++)
       assert_string_not_equal(collect_names[i].name, collect_names[j].name);
   }
-  assert_int_equal(all | GROUP_BASIC, (GROUP_BASIC << 1) - 1);
+  assert_int_equal(all | GROUP_BASIC, (COLLECT_HISTOGRAM << 1) - 1);
 }
 
 static void losses_are_told_and_said(void **state) {
@@ -140,6 +218,10 @@ int main(void) {
       cmocka_unit_test(every_field_is_told_once),
       cmocka_unit_test(rows_are_complete),
       cmocka_unit_test(counters_are_not_scaled),
+      cmocka_unit_test(probe_rows_fit_their_types),
+      cmocka_unit_test(probe_rows_are_complete),
+      cmocka_unit_test(every_counter_of_probes_is_told_once),
+      cmocka_unit_test(no_identifier_of_probes_twice),
       cmocka_unit_test(collect_names_differ),
       cmocka_unit_test(losses_are_told_and_said),
   };

@@ -18,6 +18,10 @@ static size_t rule_count, top_count, being_count;
 static struct being beings[MOST]; /* sorted by pid */
 static uint64_t last_start;
 
+bool ends_are_recorded, records_are_late;
+static struct ended records[MOST];
+static size_t record_count;
+
 void log_line(enum log_level level, const char *format, ...) {
   (void)level;
   (void)format;
@@ -48,6 +52,7 @@ static void show(const struct being *being, struct task *task,
 static int scan(struct source *source, struct snapshot *into) {
   (void)source;
   into->complete = true;
+  into->now_ticks = last_start;
   for (size_t i = 0; i < being_count; i++) {
     const struct being *b = &beings[i];
     into->complete &= !b->hidden;
@@ -188,8 +193,34 @@ struct being *add_being(struct being being) {
   return &beings[place];
 }
 
+static void record_end(const struct being *being) {
+  struct ended *ended = &records[record_count];
+  assert_true(record_count++ < MOST);
+  *ended = (struct ended){
+      .task = {.pid = being->pid,
+               .ppid = being->ppid,
+               .start = being->start,
+               .tree_minflt = being->value[FIELD_MINFLT] + being->reaped_minflt,
+               .valid = FIELD_BIT(COUNTER_COUNT) - 1},
+      .user = being->user,
+  };
+  strncpy(ended->task.comm, being->comm, COMM_SIZE - 1);
+  memcpy(ended->task.value, being->value, sizeof(being->value));
+}
+
+static void tell_ends(void) {
+  for (size_t i = 0; i < record_count; i++) {
+    struct ended *ended = snapshot_add_ended(&snapshot);
+    assert_non_null(ended);
+    *ended = records[i];
+  }
+  record_count = 0;
+}
+
 void vanish(pid_t pid) {
   struct being *b = being(pid);
+  if (ends_are_recorded)
+    record_end(b);
   memmove(b, b + 1, (size_t)(&beings[--being_count] - b) * sizeof(*b));
 }
 
@@ -208,6 +239,9 @@ void interval_of_another_source(field_set counters) {
   snapshot_reset(&snapshot);
   assert_int_equal(source.scan(&source, &snapshot), 0);
   snapshot.rebase = counters;
+  if (!records_are_late)
+    tell_ends();
+  records_are_late = false;
   assert_int_equal(selection_update(selection, &source, &snapshot), 0);
   source.detail(&source, &snapshot, selection->watched,
                 selection->watched_count,
@@ -262,6 +296,8 @@ int world_setup(void **state) {
   rule_count = top_count = being_count = 0;
   last_start = 0;
   warnings = 0;
+  ends_are_recorded = records_are_late = false;
+  record_count = 0;
   max_processes = 1000;
   selection = NULL;
   snapshot = (struct snapshot){0};

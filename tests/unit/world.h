@@ -59,6 +59,10 @@ void vanish(pid_t pid);
 /* It ends and its parent waits for it: the kernel adds its io and faults. */
 void reap(pid_t pid);
 
+/* From now on who ends leaves a record (struct ended) for the next interval, or
+ * where it is said for the one after that. */
+extern bool ends_are_recorded, records_are_late;
+
 void interval(void);
 /* In this one these counters come from somewhere else. */
 void interval_of_another_source(field_set counters);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only the kernel knows, for each watched process, its group and the host.
+ *
+ * BPF programs count in slots (bpf/proctrace.h).  Here it is decided who has
+ * one; once an interval all slots are read, and what they grew by is entered
+ * in the books of their owners.
+ */
+#ifndef PROCTRACE_PROBES_H
+#define PROCTRACE_PROBES_H
+
+#include "books.h"
+#include "select.h"
+
+/* What the operator wants. */
+struct probe_options {
+  unsigned wanted, host; /* PROBE_BIT() */
+  bool syscall_latency;
+  char *latency_of[LATENCY_NAMES];
+  unsigned latency_of_count;
+  unsigned names, percentiles[PERCENTILES_MOST], percentile_count;
+  unsigned memory_mib;
+};
+
+/*
+ * What to ask of the module for so many processes and groups with heirs: names
+ * to numbers, and as many shards or else slots as ProbeMemory allows.
+ */
+void probes_plan(const struct probe_options *options,
+                 const struct bpf_module *module, unsigned processes,
+                 unsigned heirs, struct probe_setup *out);
+
+/*
+ * Children that a process will have count in a slot of their group, the heirs',
+ * until they are seen themselves.  A slot that was left rests: who counted
+ * there may be at it still.
+ */
+enum slot_use { SLOT_FREE, SLOT_OF_PROCESS, SLOT_OF_HEIRS, SLOT_RESTING };
+
+struct slot {
+  enum slot_use use;
+  unsigned free_from;   /* resting: until this interval */
+  uint32_t pid;         /* kernel_pid of its process */
+  struct watched entry; /* as the kernel knows it */
+  void *baseline;       /* NULL: it was never in use */
+  /* Found anew in each interval. */
+  struct member *member; /* of a process; NULL: it is forgotten */
+  struct group *group;   /* in which it counts */
+  bool lives;            /* that process */
+  bool wanted;           /* heirs are to come */
+};
+
+struct probes {
+  const struct bpf_module *module;
+  struct bpf_programs *programs;
+  const struct probe_state *state;
+  struct probe_setup setup;
+  struct book_style style;
+  struct results *results;
+  struct cells cells;
+  struct slot *slots;   /* setup.slots of them */
+  unsigned highest;     /* the last that was ever in use */
+  unsigned interval;    /* counts those in which processes can be watched */
+  unsigned heirs_until; /* until this interval heirs may be unseen */
+  bool uncommitted;     /* the kernel has yet to look */
+  struct probe_book *host;
+  bool told; /* the slots of this interval could be read */
+
+  /* What it costs and loses, told as self. */
+  uint64_t losses[PROBE_LOSSES], not_watched, not_read, missed;
+  size_t unprobed; /* processes without a slot, in this interval */
+  unsigned requests, connects;
+  uint64_t memory;
+  struct probe_cost cost[PROBES];
+  bool said_short, said_read;
+};
+
+/*
+ * For the probes that run of those that were wanted; why others do not is said
+ * in the log.  Module and programs stay the caller's.  NULL: no memory, or
+ * nothing runs.
+ */
+struct probes *probes_new(const struct bpf_module *module,
+                          struct bpf_programs *programs,
+                          const struct probe_setup *setup,
+                          const struct book_style *style);
+
+/* After selection and detail, before the report. */
+void probes_update(struct probes *probes, struct selection *selection,
+                   const struct snapshot *snapshot);
+
+void probes_free(struct probes *probes);
+
+#endif
