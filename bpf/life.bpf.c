@@ -70,9 +70,10 @@ static __always_inline struct parting *parting_of(__u32 pid) {
 /* The last thread of a process: whoever gets its pid is somebody else. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_process_exit, struct task_struct *task) {
-  struct task_struct *leader = AT(struct task_struct, task->group_leader);
+  struct task_struct *last = AT(struct task_struct, task);
+  struct task_struct *leader = AT(struct task_struct, last->group_leader);
   struct reader reader = last_reader;
-  if (task->signal->live.counter != 0)
+  if (last->signal->live.counter != 0)
     return 0;
   __u32 pid = task->tgid;
   bpf_map_delete_elem(&watch, &pid);
@@ -101,7 +102,8 @@ __u64 exit_count SEC(".data.exits");
 
 /* A leader goes last, and signal_struct has all that its threads used. */
 SEC("tp_btf/sched_process_free")
-int BPF_PROG(sched_process_free, struct task_struct *task) {
+int BPF_PROG(sched_process_free, struct task_struct *freed) {
+  struct task_struct *task = AT(struct task_struct, freed);
   if (task->pid != task->tgid)
     return 0;
   struct parting *parting = parting_of(task->tgid);

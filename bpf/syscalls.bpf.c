@@ -73,7 +73,7 @@ static __always_inline __u32 cell_of(__u64 number) {
 #define EINPROGRESS 115
 
 static __always_inline bool is_new_tcp(struct task_struct *task, __u32 fd) {
-  struct fdtable *table = task->files->fdt;
+  struct fdtable *table = AT(struct task_struct, task)->files->fdt;
   struct file *file = NULL;
   struct socket *socket;
   if (fd >= table->max_fds ||

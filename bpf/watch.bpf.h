@@ -59,10 +59,11 @@ static __always_inline void lose(enum probe_loss why) {
 static __always_inline struct watched *find_watched(struct task_struct *task) {
   __u32 pid = task->tgid;
   struct watched *watched = bpf_map_lookup_elem(&watch, &pid);
-  if (watched == NULL ||
-      task->group_leader->start_boottime - watched->start >= config.tick_ns)
+  if (watched == NULL)
     return NULL;
-  return watched;
+  struct task_struct *leader = AT(struct task_struct, task)->group_leader;
+  return leader->start_boottime - watched->start < config.tick_ns ? watched
+                                                                  : NULL;
 }
 
 /* The whole host is asked for: every thread is followed. */
