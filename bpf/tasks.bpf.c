@@ -22,42 +22,57 @@
 #define RLIMIT_NOFILE 7
 #define MAX_THREADS (1 << 22) /* the kernel's PID_MAX_LIMIT */
 
-/*
- * The task that is visited: too large for the stack.  One for all, since a
- * loaded program has one reader at a time.
- */
-struct {
+/* The task that is visited: too large for the stack.  For each CPU, since
+ * several may read. */
+struct visited {
   struct task_record head;
   struct process_record process;
-} record;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct visited);
+} visited SEC(".maps");
 
 /* --- sums over threads --- */
 
-/* What the walk over the threads of a process carries along: addresses. */
+/* What the walk over the threads of a process carries along. */
 struct walk {
-  __u64 node, end;
-  __u64 living; /* a thread that has memory and files */
+  struct process_record *process;
+  __u64 node, end; /* addresses */
+  __u64 living;    /* a thread that has memory and files */
 };
 
-static __always_inline void add_thread(struct task_struct *task) {
+/* By assignment: an initializer with an address in it would become a constant
+ * that nobody relocates. */
+static __always_inline void begin_walk(struct walk *walk,
+                                       struct process_record *process) {
+  walk->process = process;
+  walk->node = walk->end = walk->living = 0;
+}
+
+static __always_inline void add_thread(struct process_record *process,
+                                       struct task_struct *task) {
   __u32 state = state_index(task);
   if (state < TASK_STATES)
-    record.process.states[state]++;
-  record.process.threads++;
-  record.process.cpu.utime += READ(task, utime);
-  record.process.cpu.stime += READ(task, stime);
-  record.process.cpu.runtime += READ(task, se.sum_exec_runtime);
-  record.process.minflt += READ(task, min_flt);
-  record.process.majflt += READ(task, maj_flt);
-  record.process.voluntary += READ(task, nvcsw);
-  record.process.involuntary += READ(task, nivcsw);
+    process->states[state]++;
+  process->threads++;
+  process->cpu.utime += READ(task, utime);
+  process->cpu.stime += READ(task, stime);
+  process->cpu.runtime += READ(task, se.sum_exec_runtime);
+  process->minflt += READ(task, min_flt);
+  process->majflt += READ(task, maj_flt);
+  process->voluntary += READ(task, nvcsw);
+  process->involuntary += READ(task, nivcsw);
   if (bpf_core_field_exists(task->ioac.read_bytes)) {
-    record.process.rchar += READ(task, ioac.rchar);
-    record.process.wchar += READ(task, ioac.wchar);
-    record.process.syscr += READ(task, ioac.syscr);
-    record.process.syscw += READ(task, ioac.syscw);
-    record.process.read_bytes += READ(task, ioac.read_bytes);
-    record.process.write_bytes += READ(task, ioac.write_bytes);
+    process->rchar += READ(task, ioac.rchar);
+    process->wchar += READ(task, ioac.wchar);
+    process->syscr += READ(task, ioac.syscr);
+    process->syscw += READ(task, ioac.syscw);
+    process->read_bytes += READ(task, ioac.read_bytes);
+    process->write_bytes += READ(task, ioac.write_bytes);
   }
 }
 
@@ -67,7 +82,7 @@ static long visit_thread(__u32 index, struct walk *walk) {
   __u64 address =
       walk->node - bpf_core_field_offset(struct task_struct, thread_node);
   struct task_struct *task = AT(struct task_struct, address);
-  add_thread(task);
+  add_thread(walk->process, task);
   if (READ(task, mm) != NULL)
     walk->living = address;
   walk->node = read_u64((void *)walk->node); /* its next */
@@ -83,12 +98,13 @@ static __always_inline __u32 get_sequence(struct signal_struct *signal) {
  * its task to signal_struct (kernel/exit.c __exit_signal(), under this lock).
  */
 static __noinline bool try_sum(struct walk *walk, struct task_struct *leader) {
+  struct process_record *process = walk->process;
   struct signal_struct *signal = leader->signal;
   __u32 sequence = get_sequence(signal);
   read_barrier();
-  set_dead_threads(&record.process, signal);
+  set_dead_threads(process, signal);
   if (signal->nr_threads <= 1) {
-    add_thread(leader);
+    add_thread(process, leader);
   } else {
     walk->node = read_u64(&signal->thread_head);
     walk->end = (__u64)&signal->thread_head;
@@ -113,14 +129,15 @@ static __always_inline bool sum_threads(struct walk *walk,
  * counts only if the task still points to what was read.
  */
 
-static __always_inline bool add_memory(struct task_struct *task) {
+static __always_inline bool add_memory(struct process_record *process,
+                                       struct task_struct *task) {
   struct mm_struct *mm = AT(struct mm_struct, READ(task, mm));
   if (mm == NULL)
     return false;
-  record.process.vm = READ(mm, total_vm);
-  record.process.vm_peak = READ(mm, hiwater_vm);
-  record.process.rss = get_pages(mm, &record.process.swap);
-  record.process.rss_peak = READ(mm, hiwater_rss);
+  process->vm = READ(mm, total_vm);
+  process->vm_peak = READ(mm, hiwater_vm);
+  process->rss = get_pages(mm, &process->swap);
+  process->rss_peak = READ(mm, hiwater_rss);
   read_barrier();
   return READ(task, mm) == mm;
 }
@@ -138,7 +155,8 @@ static long count_word(__u32 index, struct bitmap *map) {
   return 0;
 }
 
-static __always_inline bool add_files(struct task_struct *task) {
+static __always_inline bool add_files(struct process_record *process,
+                                      struct task_struct *task) {
   struct files_struct *files = AT(struct files_struct, READ(task, files));
   if (files == NULL)
     return false;
@@ -153,7 +171,7 @@ static __always_inline bool add_files(struct task_struct *task) {
     map.words--;
     bpf_loop(map.words, count_word, &map, 0);
   }
-  record.process.files = map.count;
+  process->files = map.count;
   read_barrier();
   return READ(task, files) == files;
 }
@@ -179,26 +197,28 @@ static __always_inline void write_thread(struct seq_file *seq,
 
 /* Returns what of it is valid. */
 static __always_inline __u32 fill_process(const struct reader *reader,
+                                          struct process_record *process,
                                           struct task_struct *task) {
   struct signal_struct *signal = task->signal;
-  struct walk walk = {};
+  struct walk walk;
+  begin_walk(&walk, process);
   __u32 has = HAS_PROCESS;
   if (bpf_core_field_exists(signal->ioac.read_bytes))
     has |= HAS_IO;
   if (sum_threads(&walk, task))
     has |= HAS_SUMS;
-  set_identity(&record.process, task);
-  record.process.parent = get_pid(reader, task->real_parent);
-  record.process.start_offset = (__s64)reader->offset;
-  record.process.files_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur;
-  if (record.process.flags & PF_KTHREAD)
+  set_identity(process, task);
+  process->parent = get_pid(reader, task->real_parent);
+  process->start_offset = (__s64)reader->offset;
+  process->files_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur;
+  if (process->flags & PF_KTHREAD)
     return has;
   /* The leader's; where that one has exited, another thread's. */
   if (task->mm == NULL && walk.living != 0)
     task = AT(struct task_struct, walk.living);
-  if (add_memory(task))
+  if (add_memory(process, task))
     has |= HAS_MEMORY | (config.cpus <= EXACT_RSS_CPUS ? HAS_EXACT_RSS : 0);
-  if (add_files(task))
+  if (add_files(process, task))
     has |= HAS_FILES;
   return has;
 }
@@ -206,18 +226,20 @@ static __always_inline __u32 fill_process(const struct reader *reader,
 SEC("iter/task")
 int visit_task(struct bpf_iter__task *context) {
   struct seq_file *seq = context->meta->seq;
-  struct task_struct *visited = context->task;
-  if (visited == NULL)
+  struct task_struct *visiting = context->task;
+  __u32 first = 0;
+  struct visited *record = bpf_map_lookup_elem(&visited, &first);
+  if (visiting == NULL || record == NULL)
     return 0;
   /* Untrusted, for the verifier looks at each member of what it trusts for
    * quite a while. */
-  struct task_struct *task = AT(struct task_struct, visited);
+  struct task_struct *task = AT(struct task_struct, visiting);
   struct task_struct *current =
       AT(struct task_struct, bpf_get_current_task_btf());
   struct reader reader = get_reader(current);
   if (config.thread_state)
-    get_thread(visited, true);
-  record.head = (struct task_record){
+    get_thread(visiting, true);
+  record->head = (struct task_record){
       .has = config.threads ? HAS_THREAD : 0,
       .tid = get_tid(&reader, task),
       .pid = get_pid(&reader, task),
@@ -225,18 +247,18 @@ int visit_task(struct bpf_iter__task *context) {
       .start = task->start_boottime + reader.offset,
   };
   if (bpf_core_field_exists(task->sched_info.run_delay)) {
-    record.head.has |= HAS_WAIT;
-    record.head.wait = task->sched_info.run_delay;
+    record->head.has |= HAS_WAIT;
+    record->head.wait = task->sched_info.run_delay;
   }
   if (context->meta->seq_num == 0) {
     find_cpu_offsets();
     last_reader = reader;
   }
   if (task->pid == task->tgid) {
-    record.head.has |= fill_process(&reader, task);
-    bpf_seq_write(seq, &record, sizeof(record));
+    record->head.has |= fill_process(&reader, &record->process, task);
+    bpf_seq_write(seq, record, sizeof(*record));
   } else {
-    bpf_seq_write(seq, &record.head, sizeof(record.head));
+    bpf_seq_write(seq, &record->head, sizeof(record->head));
   }
   if (config.threads)
     write_thread(seq, task);
