@@ -30,9 +30,9 @@ struct {
 
 struct request_begin {
   __u64 ns;
-  __u32 slot;
-  __u32 operation;
   __u64 bytes; /* of its parts that have ended */
+  struct beginner by;
+  __u32 operation;
 };
 
 /* By address.  There are no more than all queues are deep, and each address is
@@ -49,10 +49,9 @@ static __always_inline int begin_request(struct request *request, __u64 flags) {
   if (operation >= BLOCK_OPERATIONS)
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  struct watched *watched = find_watched(task);
   struct request_begin entry = {
       .ns = bpf_ktime_get_ns(),
-      .slot = watched == NULL ? SLOT_NONE : watched->slot,
+      .by = begin_of(task, find_watched(task)),
       .operation = operation,
   };
   __u64 key = (__u64)request;
@@ -123,8 +122,9 @@ int BPF_PROG(block_rq_complete, struct request *request, int error,
     return 0;
   }
   __u32 bucket = bucket_of(now - begin.ns);
-  if (begin.slot != SLOT_NONE)
-    count_request(begin.slot, &begin, now - begin.ns, bucket);
+  __u32 slot = slot_of(&begin.by);
+  if (slot != SLOT_NONE)
+    count_request(slot, &begin, now - begin.ns, bucket);
   count_request(SLOT_HOST, &begin, now - begin.ns, bucket);
   return 0;
 }

@@ -25,7 +25,7 @@ enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_CLOSE = 7 };
 
 struct connect_begin {
   __u64 ns;
-  __u32 slot;
+  struct beginner by;
   __u32 tid;
   __u32 deferred; /* the SYN waits for the first write: it has no latency */
   __u32 unused;   /* no byte of a key or a value is left unset */
@@ -49,7 +49,7 @@ static __always_inline int begin_handshake(const struct sock *socket) {
     return 0;
   struct connect_begin entry = {
       .ns = bpf_ktime_get_ns(),
-      .slot = watched->slot,
+      .by = begin_of(task, watched),
       .tid = task->pid,
       .deferred = BPF_CORE_READ_BITFIELD_PROBED(tcp, fastopen_connect),
   };
@@ -61,10 +61,9 @@ static __always_inline int begin_handshake(const struct sock *socket) {
   return 0;
 }
 
-static __always_inline void
-count_established(const struct connect_begin *begin) {
-  struct tcpconnect_stats *stats =
-      bpf_map_lookup_elem(&tcpconnects, &begin->slot);
+static __always_inline void count_established(const struct connect_begin *begin,
+                                              __u32 slot) {
+  struct tcpconnect_stats *stats = bpf_map_lookup_elem(&tcpconnects, &slot);
   if (stats == NULL)
     return;
   __sync_fetch_and_add(&stats->established, 1);
@@ -114,13 +113,16 @@ int BPF_PROG(inet_sock_set_state, const struct sock *socket, int before,
     return 0;
   struct connect_begin begin = *found;
   bpf_map_delete_elem(&connects, &key);
+  __u32 slot = slot_of(&begin.by);
+  if (slot == SLOT_NONE)
+    return 0;
   if (now == TCP_ESTABLISHED) {
-    count_established(&begin);
+    count_established(&begin, slot);
     return 0;
   }
   __u64 error = (__u32)socket->sk_err;
   if (error == 0 && is_failing_inside(&begin))
     return 0;
-  count_failure(begin.slot, error); /* 0 is ERRNO_ABORTED */
+  count_failure(slot, error); /* 0 is ERRNO_ABORTED */
   return 0;
 }

@@ -66,6 +66,30 @@ static __always_inline struct watched *find_watched(struct task_struct *task) {
                                                                   : NULL;
 }
 
+/* Who began what is in flight, and ends it perhaps when its slot is somebody
+ * else's. */
+struct beginner {
+  __u32 pid, slot, epoch;
+};
+
+static __always_inline struct beginner begin_of(struct task_struct *task,
+                                                const struct watched *watched) {
+  return (struct beginner){
+      .pid = task->tgid,
+      .slot = watched == NULL ? SLOT_NONE : watched->slot,
+      .epoch = epoch,
+  };
+}
+
+/* Where it counts now: nowhere when it is not watched any more. */
+static __always_inline __u32 slot_of(const struct beginner *beginner) {
+  if (beginner->slot == SLOT_NONE || beginner->epoch == epoch)
+    return beginner->slot;
+  __u32 pid = beginner->pid;
+  struct watched *watched = bpf_map_lookup_elem(&watch, &pid);
+  return watched == NULL ? SLOT_NONE : watched->slot;
+}
+
 /* The whole host is asked for: every thread is followed. */
 #define EVERYBODY (config.host_syscalls || config.host_waits)
 

@@ -67,9 +67,9 @@ uint64_t memory_of(const struct probe_setup *setup) {
   if (setup->probes != 0)
     sum += hash_memory(setup->slots + HEIRS_ROOM, 8, sizeof(struct watched));
   if (setup->probes & PROBE_BIT(PROBE_BLOCKIO))
-    sum += hash_memory(IN_FLIGHT_ROOM, 8, 24);
+    sum += hash_memory(IN_FLIGHT_ROOM, 8, 32);
   if (setup->probes & PROBE_BIT(PROBE_TCPCONNECT))
-    sum += hash_memory(IN_FLIGHT_ROOM, 8, 24);
+    sum += hash_memory(IN_FLIGHT_ROOM, 8, 32);
   return sum;
 }
 

@@ -96,18 +96,10 @@ static bool keeps_slot(const struct slot *slot,
   return slot->lives ? slot->group != NULL : !snapshot->complete;
 }
 
-/* Whoever has the pid of one that ended may have been born into an entry. */
-static bool pid_is_taken(const struct selection *selection,
-                         const struct slot *slot) {
-  return slot->member != NULL && !slot->lives &&
-         selection_find(selection, slot->member->pid) >= 0;
-}
-
+/* Before slots are given: the pid may be somebody else's now. */
 static void leave_process(struct probes *probes, struct slot *slot,
-                          const struct selection *selection,
                           const struct snapshot *snapshot) {
-  if (keeps_slot(slot, snapshot) ||
-      (!pid_is_taken(selection, slot) && !unwatch(probes, slot->pid)))
+  if (keeps_slot(slot, snapshot) || !unwatch(probes, slot->pid))
     return;
   if (slot->member != NULL)
     slot->member->slot = 0;
@@ -124,12 +116,11 @@ static void leave_heirs(struct probes *probes, struct slot *slot,
 }
 
 static void leave_slots(struct probes *probes,
-                        const struct selection *selection,
                         const struct snapshot *snapshot) {
   for (unsigned i = 1; i <= probes->highest; i++) {
     struct slot *slot = &probes->slots[i];
     if (slot->use == SLOT_OF_PROCESS)
-      leave_process(probes, slot, selection, snapshot);
+      leave_process(probes, slot, snapshot);
     else if (slot->use == SLOT_OF_HEIRS)
       leave_heirs(probes, slot, snapshot);
     else if (slot->use == SLOT_RESTING && probes->interval >= slot->free_from)
@@ -290,7 +281,7 @@ void probes_watch(struct probes *probes, struct selection *selection,
   bool enough = true;
   if (knows_kernel_pids(snapshot)) {
     probes->interval++;
-    leave_slots(probes, selection, snapshot);
+    leave_slots(probes, snapshot);
     give_heirs_slots(probes, selection, &from);
     enough = give_slots(probes, selection, snapshot, true, &from) &&
              give_slots(probes, selection, snapshot, false, &from);

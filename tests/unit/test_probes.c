@@ -951,6 +951,49 @@ static void a_slot_of_heirs_is_used_again(void **state) {
   assert_int_equal(calls_of_group("web"), 0);
 }
 
+/* It became another program: its rule has no Children. */
+static void whose_children_are_nobodys_now(void **state) {
+  (void)state;
+  rule("db", .command = TEXT("redis"));
+  begin_with_children();
+  unsigned heirs = group("web")->heirs_slot;
+  being(7)->comm = "redis";
+  look();
+  assert_string_equal(group_of(7), "db");
+  look();
+  born(9, "redis");
+  look();
+  assert_int_equal(slot_of(9), heirs);
+  bear(7, 20, "cgi");
+  count(20, CALL, 3, 1000);
+  count(7, CALL, 2, 1000);
+  look();
+  assert_int_equal(slot_of(20), SLOT_NONE);
+  assert_int_equal(calls_of(7), 2);
+  assert_int_equal(calls_of(9), 0);
+  assert_int_equal(calls_of_group("db"), 2);
+  assert_int_equal(calls_of_group("web"), 0);
+}
+
+/* Who was born then is known as soon as pids are. */
+static void intervals_of_procfs_do_not_count(void **state) {
+  (void)state;
+  rule("db", .command = TEXT("redis"));
+  begin_with_children();
+  unsigned heirs = group("web")->heirs_slot;
+  bear(7, 20, "cgi");
+  being(20)->ppid = 1;
+  end(7);
+  pids_known = false;
+  for (int i = 0; i < 5; i++)
+    look();
+  pids_known = true;
+  born(30, "redis");
+  look();
+  assert_int_equal(slot_of(20), SLOT_NONE);
+  assert_int_not_equal(slot_of(30), heirs);
+}
+
 /* --- what it loses, and whether it runs --- */
 
 static void losses_are_known(void **state) {
@@ -1043,6 +1086,8 @@ int main(void) {
       TEST(a_child_that_is_seen_has_a_slot_of_its_own),
       TEST(a_child_without_a_group_counts_nowhere),
       TEST(a_slot_of_heirs_is_used_again),
+      TEST(whose_children_are_nobodys_now),
+      TEST(intervals_of_procfs_do_not_count),
       TEST(losses_are_known),
       TEST(a_probe_that_does_not_run_is_said),
       TEST(the_plan_keeps_to_the_memory),
