@@ -84,7 +84,7 @@ static void choose_names(struct probe_book *book, const struct growth *growth,
   uint64_t amount[SYSCALL_CELLS] = {0};
   for (unsigned i = 0; i < cells->end; i++)
     if (cells_has_name(cells, i))
-      amount[cells->first[i]] += amount_of(&growth->cells[i], style->by_time);
+      amount[i] = amount_of(&growth->cells[i], style->by_time);
   for (unsigned n = 0; n < style->names; n++) {
     unsigned most = 0;
     for (unsigned i = 1; i < cells->end; i++)

@@ -6,6 +6,7 @@
  * All are in one object, and libbpf loads an object as a whole: when a program
  * is refused, it is loaded again without the probes that need that one.
  */
+#include "bpf_pins.h"
 #include "bpf_programs.h"
 
 #include "bpf/proctrace.skel.h"
@@ -53,6 +54,10 @@ static const struct {
     {"block_rq_complete", BLOCKIO},
     {"inet_sock_set_state", TCPCONNECT},
 };
+
+const char *program_name(int program) { return programs_of[program].name; }
+
+unsigned program_probes(int program) { return programs_of[program].probes; }
 
 static int find_program(const char *name, size_t length) {
   for (int i = 0; i < PROGRAMS; i++)
@@ -211,7 +216,6 @@ static void choose_programs(struct bpf_programs *programs,
     struct bpf_program *program = bpf_object__find_program_by_name(
         programs->skeleton->obj, programs_of[i].name);
     bpf_program__set_autoload(program, is_to_load(programs, i, kernel));
-    programs->needed_by[i] = programs_of[i].probes;
   }
 }
 
@@ -268,6 +272,7 @@ static bool attach(struct bpf_programs *programs) {
     struct bpf_program *program = bpf_object__find_program_by_name(
         programs->skeleton->obj, programs_of[i].name);
     struct bpf_link *link = NULL;
+    programs->program_fds[i] = -1;
     if (!bpf_program__autoload(program))
       continue;
     programs->program_fds[i] = bpf_program__fd(program);
@@ -371,6 +376,7 @@ struct bpf_programs *open_programs(bool with_threads,
   programs->setup = *setup;
   programs->setup.probes |= EXIT_RECORDS;
   programs->shards = count_shards(setup);
+  programs->threads = with_threads;
   libbpf_print_fn_t others = libbpf_set_print(keep_warning);
   bool loaded = load_most(programs, with_threads, log, reason, size);
   libbpf_set_print(others);
@@ -382,6 +388,9 @@ struct bpf_programs *open_programs(bool with_threads,
 }
 
 void close_programs(struct bpf_programs *programs) {
-  unload(programs);
+  if (programs->pins != NULL)
+    close_pinned(programs);
+  else
+    unload(programs);
   free(programs);
 }

@@ -2,6 +2,7 @@
 /*
  * The BPF module: libbpf and libseccomp, and nobody else's business.
  */
+#include "bpf_pins.h"
 #include "bpf_programs.h"
 
 #include <bpf/bpf.h>
@@ -11,12 +12,23 @@
 #include <stdlib.h>
 
 static int begin_pass(struct bpf_programs *programs) {
+  if (programs->pins != NULL)
+    return open_pinned_iterator(programs);
   return bpf_iter_create(bpf_link__fd(programs->iterator));
 }
 
 static const struct probe_state *
 get_state(const struct bpf_programs *programs) {
   return &programs->state;
+}
+
+static bool has_threads(const struct bpf_programs *programs) {
+  return programs->threads;
+}
+
+static const struct probe_setup *
+get_setup(const struct bpf_programs *programs) {
+  return &programs->setup;
 }
 
 static void name_syscall(int number, char *out, size_t size) {
@@ -40,6 +52,9 @@ __attribute__((visibility("default")))
 const struct bpf_module proctrace_bpf_module = {
     .abi = PROCTRACE_ABI,
     .open = open_programs,
+    .open_pinned = open_pinned,
+    .with_threads = has_threads,
+    .setup = get_setup,
     .begin_pass = begin_pass,
     .probes = get_state,
     .memory_of = memory_of,

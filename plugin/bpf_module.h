@@ -84,8 +84,20 @@ struct bpf_module {
                                size_t reason_size);
 
   /*
+   * The same, of what `proctrace-bpf load` has pinned below this directory;
+   * takes no capability.  Whoever has it open has it alone.
+   */
+  struct bpf_programs *(*open_pinned)(const char *directory, char *reason,
+                                      size_t reason_size);
+
+  /* As they were loaded: with numbers of each thread, with which setup. */
+  bool (*with_threads)(const struct bpf_programs *programs);
+  const struct probe_setup *(*setup)(const struct bpf_programs *programs);
+
+  /*
    * A descriptor that gives one pass over all tasks as bpf/proctrace.h says,
-   * whole records in each read(2); the caller closes it.  Or a negative errno.
+   * whole records in each read(2); the caller closes it.  Or a negative errno:
+   * -ESTALE where other programs are pinned now.
    */
   int (*begin_pass)(struct bpf_programs *programs);
 

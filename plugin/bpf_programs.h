@@ -20,16 +20,19 @@ struct map_fds {
 };
 
 struct bpf_programs {
-  struct proctrace_bpf *skeleton;
+  struct proctrace_bpf *skeleton; /* NULL: pinned by somebody else */
   struct bpf_link *iterator;
   struct bpf_link *links[PROGRAMS];
-  unsigned needed_by[PROGRAMS]; /* the probes for which it is loaded */
-  int program_fds[PROGRAMS];
+  int program_fds[PROGRAMS]; /* -1: not there, or not to be seen */
   struct map_fds fds;
   struct probe_setup setup;
   struct probe_state state;
   unsigned shards;
   uint32_t epoch;
+  bool threads; /* the iterator tells numbers of each thread */
+  char *pins;   /* their directory, where it is pinned; see bpf_pins.h */
+  char current[64];
+  int lock;
   uint64_t exits_read; /* so many of the records that there ever were */
 };
 
@@ -43,6 +46,11 @@ void size_results(const struct probe_setup *setup, unsigned shards,
 
 /* A power of two: one for each CPU, if that is allowed. */
 unsigned count_shards(const struct probe_setup *setup);
+
+/* Of a program, in the order of links[]: its name, and the probes for which it
+ * is loaded. */
+const char *program_name(int program);
+unsigned program_probes(int program);
 
 /* bpf_load.c and bpf_results.c: what struct bpf_module says. */
 struct bpf_programs *open_programs(bool with_threads,

@@ -170,8 +170,8 @@ int read_losses(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]) {
 /* A program that serves several probes counts for the first of them. */
 static bool counts_for(const struct bpf_programs *programs, int program,
                        enum probe probe) {
-  unsigned serves = programs->needed_by[program] & programs->state.probes;
-  return programs->links[program] != NULL && (serves & PROBE_BIT(probe)) &&
+  unsigned serves = program_probes(program) & programs->state.probes;
+  return programs->program_fds[program] >= 0 && (serves & PROBE_BIT(probe)) &&
          (serves & (PROBE_BIT(probe) - 1)) == 0;
 }
 

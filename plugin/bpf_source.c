@@ -24,7 +24,9 @@ struct bpf_source {
   struct source source;
   struct source *procfs;
   const struct bpf_module *module;
-  struct bpf_programs *programs;
+  struct bpf_programs *programs; /* NULL: the pins have vanished */
+  char *pins;                    /* NULL: we have loaded them */
+  unsigned generation;
   struct bpf_pass pass;
   bool failed, failed_before; /* the iterator, in this interval and the last */
   bool said;
@@ -33,8 +35,48 @@ struct bpf_source {
 
 /* --- scan --- */
 
+static void use_programs(struct bpf_source *bpf,
+                         struct bpf_programs *programs) {
+  bpf->programs = programs;
+  bpf->generation++;
+  bpf->pass.with_threads = bpf->module->with_threads(programs);
+}
+
+/* What the pins were is no more: is there something else? */
+static void reopen(struct bpf_source *bpf) {
+  char reason[512];
+  bool had = bpf->programs != NULL;
+  if (had) {
+    bpf->module->close(bpf->programs);
+    bpf->generation++;
+  }
+  bpf->programs = NULL;
+  struct bpf_programs *programs =
+      bpf->module->open_pinned(bpf->pins, reason, sizeof(reason));
+  if (programs != NULL) {
+    use_programs(bpf, programs);
+    log_info("the pins in %s are %s", bpf->pins,
+             had ? "others now, and used" : "back, and used");
+  } else if (had) {
+    log_warning("the pins are gone: %s; procfs takes their place until they "
+                "are back",
+                reason);
+  }
+}
+
+/* A descriptor, or a negative errno. */
+static int begin_pass(struct bpf_source *bpf) {
+  int fd =
+      bpf->programs == NULL ? -ENOENT : bpf->module->begin_pass(bpf->programs);
+  if (fd >= 0 || bpf->pins == NULL)
+    return fd;
+  reopen(bpf);
+  return bpf->programs == NULL ? -ENOENT
+                               : bpf->module->begin_pass(bpf->programs);
+}
+
 static int read_pass(struct bpf_source *bpf, struct snapshot *snapshot) {
-  int fd = bpf->module->begin_pass(bpf->programs);
+  int fd = begin_pass(bpf);
   if (fd < 0)
     return fd;
   ssize_t n;
@@ -88,12 +130,12 @@ static int bpf_scan(struct source *source, struct snapshot *snapshot) {
       read_ended(bpf, snapshot);
     return 0;
   }
-  if (!bpf->said)
+  if (!bpf->said && bpf->programs != NULL)
     log_warning("the BPF task iterator cannot be read: %s; procfs takes its "
                 "place for this interval (said once; self/gauge-source_procfs "
                 "shows when)",
                 strerror(-status));
-  bpf->said = true;
+  bpf->said |= bpf->programs != NULL;
   bpf_pass_drop(&bpf->pass, snapshot);
   return procfs_scan_all(bpf->procfs, snapshot);
 }
@@ -123,6 +165,7 @@ static void release(struct bpf_source *bpf) {
   if (bpf->programs != NULL)
     bpf->module->close(bpf->programs);
   free(bpf->buffer);
+  free(bpf->pins);
   bpf_pass_free(&bpf->pass);
   free(bpf);
 }
@@ -183,17 +226,27 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
   bpf->pass = (struct bpf_pass){
       .ticks = (unsigned)sysconf(_SC_CLK_TCK),
       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
-      .with_threads = options->threads,
       .procfs = procfs,
   };
   static const struct probe_setup no_probes = {.slots = 1, .shards_most = 1};
-  bpf->programs = module->open(
-      options->threads, options->probes != NULL ? options->probes : &no_probes,
-      reason, size);
-  if (bpf->programs == NULL) {
+  struct bpf_programs *programs;
+  if (options->pins != NULL) {
+    bpf->pins = strdup(options->pins);
+    programs = module->open_pinned(options->pins, reason, size);
+  } else {
+    programs = module->open(
+        options->threads,
+        options->probes != NULL ? options->probes : &no_probes, reason, size);
+  }
+  /* Pins may come later; what we cannot load now we never can. */
+  if (programs == NULL && options->pins == NULL) {
     release(bpf);
     return NULL;
   }
+  if (programs != NULL)
+    use_programs(bpf, programs);
+  else
+    log_error("values come from procfs until there are pins: %s", reason);
   return &bpf->source;
 }
 
@@ -203,4 +256,8 @@ const struct bpf_module *bpf_source_module(const struct source *source) {
 
 struct bpf_programs *bpf_source_programs(const struct source *source) {
   return ((const struct bpf_source *)source)->programs;
+}
+
+unsigned bpf_source_generation(const struct source *source) {
+  return ((const struct bpf_source *)source)->generation;
 }

@@ -17,6 +17,7 @@ struct bpf_source_options {
   const char *module;               /* path; NULL: where it was installed */
   const char *root;                 /* procfs_options.root */
   bool threads;                     /* GROUP_THREADS will be asked for */
+  const char *pins;                 /* NULL: load the programs */
   const struct probe_setup *probes; /* NULL: none is wanted */
 };
 
@@ -28,8 +29,11 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
                               struct source *procfs, char *reason,
                               size_t reason_size);
 
-/* What it has loaded, for the probes; the source's. */
+/* What it has loaded, for the probes; the source's.  Pins may vanish in a scan,
+ * then there are no programs (NULL), and come back, then there are others. */
 const struct bpf_module *bpf_source_module(const struct source *source);
 struct bpf_programs *bpf_source_programs(const struct source *source);
+/* Another number with other programs. */
+unsigned bpf_source_generation(const struct source *source);
 
 #endif

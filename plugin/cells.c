@@ -2,39 +2,14 @@
 #include "cells.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void cells_init(struct cells *cells) {
   *cells = (struct cells){.end = CELL_FIRST};
   for (unsigned i = 0; i < SYSCALL_CELLS; i++)
     cells->number[i] = -1;
-  cells->first[CELL_COMPAT] = CELL_COMPAT;
+  cells->own[CELL_COMPAT] = CELL_COMPAT;
   snprintf(cells->name[CELL_OTHER], SYSCALL_NAME_SIZE, "other");
-}
-
-static void enter(struct cells *cells, const struct bpf_module *module,
-                  unsigned cell, int number) {
-  if (cells->number[cell] != number)
-    module->syscall_name(number, cells->name[cell], SYSCALL_NAME_SIZE);
-  cells->number[cell] = number;
-  cells->first[cell] = (uint8_t)cell;
-  for (unsigned i = CELL_FIRST; i < cell; i++)
-    if (cells->number[i] == number)
-      cells->first[cell] = cells->first[i];
-}
-
-int cells_update(struct cells *cells, const struct bpf_module *module,
-                 struct bpf_programs *programs) {
-  struct syscall_cells now;
-  int status = module->read_cells(programs, &now);
-  if (status != 0)
-    return status;
-  unsigned used = now.used;
-  if (used > SYSCALL_CELLS - CELL_FIRST)
-    used = SYSCALL_CELLS - CELL_FIRST;
-  cells->end = CELL_FIRST + used;
-  for (unsigned i = CELL_FIRST; i < cells->end; i++)
-    enter(cells, module, i, now.number[i]);
-  return 0;
 }
 
 int cells_find(const struct cells *cells, int number) {
@@ -44,14 +19,38 @@ int cells_find(const struct cells *cells, int number) {
   return -1;
 }
 
-struct calls cells_sum(const struct cells *cells,
-                       const struct calls of[SYSCALL_CELLS], unsigned first) {
-  struct calls sum = of[first];
-  for (unsigned i = first + 1; i < cells->end; i++) {
-    if (cells->first[i] != first)
-      continue;
-    sum.calls += of[i].calls;
-    sum.ns += of[i].ns;
+static uint8_t own_cell(struct cells *cells, const struct bpf_module *module,
+                        int number) {
+  int found = cells_find(cells, number);
+  if (found >= 0)
+    return (uint8_t)found;
+  if (cells->end == SYSCALL_CELLS)
+    return CELL_OTHER;
+  unsigned cell = cells->end++;
+  cells->number[cell] = number;
+  module->syscall_name(number, cells->name[cell], SYSCALL_NAME_SIZE);
+  return (uint8_t)cell;
+}
+
+int cells_update(struct cells *cells, const struct bpf_module *module,
+                 struct bpf_programs *programs) {
+  struct syscall_cells now;
+  int status = module->read_cells(programs, &now);
+  if (status != 0)
+    return status;
+  for (unsigned i = 0; i < now.used && i < SYSCALL_CELLS - CELL_FIRST; i++)
+    cells->own[CELL_FIRST + i] =
+        own_cell(cells, module, now.number[CELL_FIRST + i]);
+  return 0;
+}
+
+void cells_translate(const struct cells *cells,
+                     struct calls calls[SYSCALL_CELLS]) {
+  struct calls theirs[SYSCALL_CELLS];
+  memcpy(theirs, calls, sizeof(theirs));
+  memset(calls, 0, sizeof(theirs));
+  for (unsigned i = 0; i < SYSCALL_CELLS; i++) {
+    calls[cells->own[i]].calls += theirs[i].calls;
+    calls[cells->own[i]].ns += theirs[i].ns;
   }
-  return sum;
 }

@@ -2,8 +2,9 @@
 /*
  * Which system call is counted in which cell.
  *
- * A number has a cell from its first call on, the same in all slots; two CPUs
- * that see it first at the same time may give it one each.
+ * In the kernel a number has a cell from its first call on, the same in all
+ * slots; two CPUs that see it first at the same time may give it one each, and
+ * programs that are loaded anew begin anew.  Here it has one for good.
  */
 #ifndef PROCTRACE_CELLS_H
 #define PROCTRACE_CELLS_H
@@ -16,9 +17,8 @@
 struct cells {
   unsigned end; /* those from CELL_FIRST to here have a number */
   int number[SYSCALL_CELLS];
-  /* The first cell of the same number; its name is that of all. */
-  uint8_t first[SYSCALL_CELLS];
   char name[SYSCALL_CELLS][SYSCALL_NAME_SIZE];
+  uint8_t own[SYSCALL_CELLS]; /* of each cell of the kernel: ours */
 };
 
 void cells_init(struct cells *cells);
@@ -28,16 +28,16 @@ void cells_init(struct cells *cells);
 int cells_update(struct cells *cells, const struct bpf_module *module,
                  struct bpf_programs *programs);
 
+/* From the kernel's cells to ours. */
+void cells_translate(const struct cells *cells,
+                     struct calls calls[SYSCALL_CELLS]);
+
 /* The calls of a number, 32-bit ones apart, have a name to be told by. */
 static inline bool cells_has_name(const struct cells *cells, unsigned cell) {
   return cell == CELL_OTHER || (cell >= CELL_FIRST && cell < cells->end);
 }
 
-/* The first cell of a number, or -1: it was never called. */
+/* The cell of a number, or -1: it was never called. */
 int cells_find(const struct cells *cells, int number);
-
-/* The sum over all cells of a number. */
-struct calls cells_sum(const struct cells *cells,
-                       const struct calls of[SYSCALL_CELLS], unsigned first);
 
 #endif

@@ -404,6 +404,11 @@ static void read_bpf_module(struct options *options,
            "want the absolute path of proctrace_bpf.so");
 }
 
+static void read_pin_path(struct options *options, const oconfig_item_t *item) {
+  get_path(item, &options->pin_path,
+           "want the absolute path where `proctrace-bpf load` pins");
+}
+
 static void read_proc_root(struct options *options,
                            const oconfig_item_t *item) {
   get_path(item, &options->proc_root,
@@ -432,6 +437,7 @@ static const struct {
     {"PssBudget", read_pss_budget, false},
     {"Source", read_source, false},
     {"BpfModule", read_bpf_module, false},
+    {"PinPath", read_pin_path, false},
     {"ProcRoot", read_proc_root, false},
     {"Probe", read_probe, false},
     {"Percentiles", read_percentiles, false},
@@ -488,6 +494,7 @@ void options_free(struct options *options) {
   free(options->rules);
   free(options->tops);
   free(options->bpf_module);
+  free(options->pin_path);
   free(options->proc_root);
   probe_options_free(&options->probes);
   *options = (struct options){0};

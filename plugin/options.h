@@ -25,6 +25,7 @@ struct options {
   bool rule_given;    /* be it a broken one: no default of ours then */
   enum source_choice source;
   char *bpf_module; /* NULL: where it was installed */
+  char *pin_path;   /* NULL: BPF programs are loaded by ourselves */
   char *proc_root;
   unsigned max_descriptors; /* UINT_MAX: find out */
   unsigned pss_interval;    /* seconds */

@@ -58,8 +58,10 @@ static int read_chunk(struct probes *probes, unsigned first, unsigned n) {
     struct growth growth;
     if (slot->baseline != NULL &&
         results_growth(probes->results, i, slot->baseline, &growth,
-                       &probes->not_read))
+                       &probes->not_read)) {
+      cells_translate(&probes->cells, growth.cells);
       enter_slot(probes, slot, &growth);
+    }
   }
   return status;
 }
@@ -108,10 +110,11 @@ bool probes_take_baseline(struct probes *probes, unsigned slot) {
 static void read_costs(struct probes *probes) {
   uint64_t losses[PROBE_LOSSES];
   if (probes->module->read_losses(probes->programs, losses) == 0)
-    memcpy(probes->losses, losses, sizeof(losses));
-  probes->missed = 0;
+    for (int i = 0; i < PROBE_LOSSES; i++)
+      probes->losses[i] = probes->earlier_losses[i] + losses[i];
+  probes->missed = probes->earlier_missed;
   for (enum probe i = 0; i < PROBES; i++) {
-    if (!(probes->state->probes & PROBE_BIT(i)))
+    if (!(probes->state.probes & PROBE_BIT(i)))
       continue;
     probes->module->read_cost(probes->programs, i, &probes->cost[i]);
     probes->missed += probes->cost[i].missed;
@@ -122,6 +125,11 @@ static void read_costs(struct probes *probes) {
 
 void probes_update(struct probes *probes, struct selection *selection,
                    const struct snapshot *snapshot) {
+  if (probes->programs == NULL) {
+    begin_books(probes, selection);
+    probes->told = false;
+    return;
+  }
   probes_find_owners(probes, selection);
   begin_books(probes, selection);
   int status = read_slots(probes);
@@ -135,50 +143,84 @@ void probes_update(struct probes *probes, struct selection *selection,
 
 /* --- life --- */
 
-static void say_reasons(const struct probe_setup *setup,
-                        const struct probe_state *state) {
+static void say_reasons(const struct probes *probes, unsigned wanted) {
   for (enum probe i = 0; i < PROBES; i++)
-    if (setup->probes & ~state->probes & PROBE_BIT(i))
+    if (wanted & ~probes->state.probes & PROBE_BIT(i))
       log_error("the probe \"%s\" does not run: %s", probe_names[i],
-                state->reason[i]);
+                probes->state.reason[i][0] != '\0'
+                    ? probes->state.reason[i]
+                    : "`proctrace-bpf load` has not loaded it");
+}
+
+/* Slots are those of programs; who had one has none. */
+static void forget_slots(struct probes *probes, struct selection *selection) {
+  for (unsigned i = 0; probes->slots != NULL && i <= probes->highest; i++)
+    free(probes->slots[i].baseline);
+  free(probes->slots);
+  probes->slots = NULL;
+  probes->highest = 0;
+  results_free(probes->results);
+  probes->results = NULL;
+  if (selection == NULL)
+    return;
+  for (size_t i = 0; i < selection->count; i++)
+    selection->members[i]->slot = 0;
+  for (size_t i = 0; i < selection->gone_count; i++)
+    selection->gone[i]->slot = 0;
+  for (size_t i = 0; i < selection->group_count; i++)
+    selection->groups[i]->heirs_slot = 0;
+}
+
+static void detach(struct probes *probes, struct selection *selection) {
+  forget_slots(probes, selection);
+  probes->programs = NULL;
+  probes->state.probes = 0;
+  memcpy(probes->earlier_losses, probes->losses, sizeof(probes->losses));
+  probes->earlier_missed = probes->missed;
 }
 
 struct probes *probes_new(const struct bpf_module *module,
-                          struct bpf_programs *programs,
-                          const struct probe_setup *setup,
                           const struct book_style *style) {
-  const struct probe_state *state = module->probes(programs);
-  say_reasons(setup, state);
-  if (state->probes == 0)
-    return NULL;
   struct probes *probes = calloc(1, sizeof(*probes));
   if (probes == NULL)
     return NULL;
   probes->module = module;
-  probes->programs = programs;
-  probes->state = state;
-  probes->setup = *setup;
   probes->style = *style;
   cells_init(&probes->cells);
-  probes->slots = calloc(setup->slots, sizeof(*probes->slots));
-  probes->results = results_new(module, programs, setup->named_count);
   probes->host = book_new(style);
-  if (probes->slots == NULL || probes->results == NULL ||
-      probes->host == NULL || !probes_take_baseline(probes, SLOT_HOST)) {
-    log_error("the probes do not run: no memory, or no results");
-    probes_free(probes);
+  if (probes->host == NULL) {
+    free(probes);
     return NULL;
   }
   return probes;
 }
 
+void probes_attach(struct probes *probes, struct selection *selection,
+                   struct bpf_programs *programs, unsigned wanted) {
+  detach(probes, selection);
+  if (programs == NULL)
+    return;
+  probes->state = *probes->module->probes(programs);
+  probes->setup = *probes->module->setup(programs);
+  probes->style.by_time = probes->setup.syscall_latency;
+  probes->programs = programs;
+  say_reasons(probes, wanted);
+  probes->slots = calloc(probes->setup.slots, sizeof(*probes->slots));
+  probes->results =
+      results_new(probes->module, programs, probes->setup.named_count);
+  if (probes->state.probes == 0) {
+    detach(probes, selection);
+  } else if (probes->slots == NULL || probes->results == NULL ||
+             !probes_take_baseline(probes, SLOT_HOST)) {
+    log_error("the probes do not run: no memory, or no results");
+    detach(probes, selection);
+  }
+}
+
 void probes_free(struct probes *probes) {
   if (probes == NULL)
     return;
-  for (unsigned i = 0; probes->slots != NULL && i <= probes->highest; i++)
-    free(probes->slots[i].baseline);
-  free(probes->slots);
-  results_free(probes->results);
+  forget_slots(probes, NULL);
   book_free(probes->host);
   free(probes);
 }

@@ -52,8 +52,8 @@ struct slot {
 
 struct probes {
   const struct bpf_module *module;
-  struct bpf_programs *programs;
-  const struct probe_state *state;
+  struct bpf_programs *programs; /* NULL: nothing runs */
+  struct probe_state state;
   struct probe_setup setup;
   struct book_style style;
   struct results *results;
@@ -68,6 +68,7 @@ struct probes {
 
   /* What it costs and loses, told as self. */
   uint64_t losses[PROBE_LOSSES], not_watched, not_read, missed;
+  uint64_t earlier_losses[PROBE_LOSSES], earlier_missed; /* other programs' */
   size_t unprobed; /* processes without a slot, in this interval */
   unsigned requests, connects;
   uint64_t memory;
@@ -75,15 +76,18 @@ struct probes {
   bool said_short, said_read;
 };
 
-/*
- * For the probes that run of those that were wanted; why others do not is said
- * in the log.  Module and programs stay the caller's.  NULL: no memory, or
- * nothing runs.
- */
+/* Books without programs, until these are attached.  NULL: no memory. */
 struct probes *probes_new(const struct bpf_module *module,
-                          struct bpf_programs *programs,
-                          const struct probe_setup *setup,
                           const struct book_style *style);
+
+/*
+ * Take the results of these programs from now on; of those probes of `wanted`
+ * that run: why others do not is said in the log.  NULL: there are none, for a
+ * while.  The books go on.  Programs stay the caller's, and are closed after
+ * this.
+ */
+void probes_attach(struct probes *probes, struct selection *selection,
+                   struct bpf_programs *programs, unsigned wanted);
 
 /* After selection and detail, before the report. */
 void probes_update(struct probes *probes, struct selection *selection,

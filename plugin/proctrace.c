@@ -35,7 +35,8 @@
 /* What lives from init to shutdown. */
 struct proctrace {
   struct source *source;
-  struct probes *probes; /* NULL: none runs */
+  struct probes *probes; /* NULL: none is wanted, or can be */
+  unsigned generation;   /* of the programs that they know */
   struct host_reader host;
   struct snapshot snapshot;
   struct selection *selection;
@@ -92,6 +93,15 @@ static void read_pss(struct proctrace *p) {
         took > options.pss_interval ? took : options.pss_interval;
 }
 
+/* The source may have other programs now, or none. */
+static void follow_programs(struct proctrace *p) {
+  if (p->probes == NULL || p->generation == bpf_source_generation(p->source))
+    return;
+  p->generation = bpf_source_generation(p->source);
+  probes_attach(p->probes, p->selection, bpf_source_programs(p->source),
+                options.probes.wanted);
+}
+
 static int proctrace_read(user_data_t *unused) {
   (void)unused;
   struct proctrace *p = running;
@@ -116,6 +126,7 @@ static int proctrace_read(user_data_t *unused) {
                         ~(unsigned)(GROUP_PSS | COLLECT_HISTOGRAM));
   if (options.collect & GROUP_PSS)
     read_pss(p);
+  follow_programs(p);
   if (p->probes != NULL)
     probes_update(p->probes, p->selection, &p->snapshot);
   ledger_update(p->selection, &p->snapshot);
@@ -164,7 +175,7 @@ static bool plan_probes(struct probe_setup *setup) {
   return module != NULL;
 }
 
-static void open_probes(struct proctrace *p, const struct probe_setup *setup) {
+static void open_probes(struct proctrace *p) {
   struct book_style style = {
       .percentile_count = options.probes.percentile_count,
       .names = options.probes.names,
@@ -173,8 +184,7 @@ static void open_probes(struct proctrace *p, const struct probe_setup *setup) {
   };
   memcpy(style.percentiles, options.probes.percentiles,
          sizeof(style.percentiles));
-  p->probes = probes_new(bpf_source_module(p->source),
-                         bpf_source_programs(p->source), setup, &style);
+  p->probes = probes_new(bpf_source_module(p->source), &style);
 }
 
 /* BPF where it can be had, with procfs for the rest; one line says why not. */
@@ -192,12 +202,13 @@ static void open_source(struct proctrace *p, const char *root,
     return;
   char reason[512];
   struct probe_setup setup;
-  bool probed = plan_probes(&setup);
+  bool probed = options.pin_path == NULL && plan_probes(&setup);
   struct source *bpf = bpf_source_new(
       &(struct bpf_source_options){
           .module = options.bpf_module,
           .root = root,
           .threads = options.collect & GROUP_THREADS,
+          .pins = options.pin_path,
           .probes = probed ? &setup : NULL,
       },
       procfs, reason, sizeof(reason));
@@ -209,8 +220,8 @@ static void open_source(struct proctrace *p, const char *root,
     return;
   }
   p->source = bpf;
-  if (probed)
-    open_probes(p, &setup);
+  if (options.probes.wanted != 0)
+    open_probes(p);
 }
 
 static struct proctrace *proctrace_new(void) {

@@ -50,7 +50,7 @@ static void tell_named_calls(const struct telling *telling) {
     probes->module->syscall_name(number, syscall, sizeof(syscall));
     struct calls sum = {0};
     if (cell >= 0)
-      sum = cells_sum(&probes->cells, telling->book->cells, (unsigned)cell);
+      sum = telling->book->cells[cell];
     tell_call(telling, syscall, sum);
   }
 }
@@ -67,8 +67,7 @@ static void tell_calls(const struct telling *telling) {
   tell_named_calls(telling);
   for (unsigned i = 0; i < cells->end; i++)
     if (telling->book->told_for[i] > 0 && !is_named(telling->probes, i))
-      tell_call(telling, cells->name[i],
-                cells_sum(cells, telling->book->cells, i));
+      tell_call(telling, cells->name[i], telling->book->cells[i]);
 }
 
 static void tell_percentiles(const struct telling *telling, const char *name,
@@ -165,7 +164,7 @@ static void tell(const struct telling *telling) {
 
 /* What rows may need, and what is there. */
 static unsigned available(const struct probes *probes, enum scope scope) {
-  unsigned there = probes->state->probes;
+  unsigned there = probes->state.probes;
   if (scope == SCOPE_HOST)
     there &= probes->setup.host;
   if (probes->setup.syscall_latency)
@@ -232,7 +231,7 @@ static void send_probe_losses(struct sender *sender,
 void send_probes_self(struct sender *sender) {
   const struct probes *probes = sender->probes;
   unsigned wanted = sender->report->probes;
-  unsigned running = probes == NULL ? 0 : probes->state->probes;
+  unsigned running = probes == NULL ? 0 : probes->state.probes;
   for (enum probe i = 0; i < PROBES; i++)
     if (wanted & PROBE_BIT(i))
       send_of_probe(sender, "gauge", i, "", (running & PROBE_BIT(i)) != 0);
@@ -243,7 +242,7 @@ void send_probes_self(struct sender *sender) {
       send_cost(sender, i, &probes->cost[i]);
   if (running & PROBE_BIT(PROBE_BLOCKIO)) {
     send_gauge(sender, "gauge", "blockio_submitter",
-               probes->state->exact_submitter);
+               probes->state.exact_submitter);
     send_gauge(sender, "count", "probe_requests", probes->requests);
   }
   if (running & PROBE_BIT(PROBE_TCPCONNECT))

@@ -149,8 +149,16 @@ static int fake_syscall_number(const char *name) {
   return sscanf(name, "call%d", &number) == 1 ? number : -1;
 }
 
+static struct probe_setup setup;
+
+static const struct probe_setup *fake_setup(const struct bpf_programs *p) {
+  (void)p;
+  return &setup;
+}
+
 static const struct bpf_module module = {
     .probes = fake_probes,
+    .setup = fake_setup,
     .memory_of = fake_memory_of,
     .watch = fake_watch,
     .unwatch = fake_unwatch,
@@ -226,7 +234,6 @@ static void end(pid_t pid) {
 
 /* --- the plugin --- */
 
-static struct probe_setup setup;
 static struct book_style style;
 
 static void size_maps(void) {
@@ -278,11 +285,18 @@ static int probes_teardown(void **state) {
   return world_teardown(state);
 }
 
+/* There are programs, these or others. */
+static void load(void) {
+  probes_attach(probes, selection, (struct bpf_programs *)&kernel,
+                setup.probes);
+}
+
 static void begin_probes(void) {
   begin();
   kernel.slots = setup.slots;
-  probes = probes_new(&module, NULL, &setup, &style);
+  probes = probes_new(&module, &style);
   assert_non_null(probes);
+  load();
 }
 
 /* An interval of the plugin. */
@@ -584,7 +598,7 @@ static void as_many_names_as_there_is_room(void **state) {
 
 static void without_times_calls_decide(void **state) {
   (void)state;
-  style.by_time = false;
+  setup.syscall_latency = false;
   style.names = 1;
   rule("db", .command = TEXT("redis"));
   begin_probes();
@@ -612,8 +626,7 @@ static void a_number_with_two_cells_is_one_name(void **state) {
   const struct probe_book *book = member(7)->probed;
   assert_true(is_told(book, 1));
   assert_false(is_told(book, 2));
-  struct calls sum = cells_sum(&probes->cells, book->cells,
-                               (unsigned)cells_find(&probes->cells, 1));
+  struct calls sum = book->cells[cells_find(&probes->cells, 1)];
   assert_int_equal(sum.calls, 2);
   assert_int_equal(sum.ns, 1200);
 }
@@ -1012,11 +1025,52 @@ static void a_probe_that_does_not_run_is_said(void **state) {
   begin_probes();
   assert_int_equal(warnings, 1);
   look();
-  probes_free(probes);
   kernel.state.probes = 0;
-  probes = probes_new(&module, NULL, &setup, &style);
-  assert_null(probes);
+  load();
   assert_int_equal(warnings, 1 + PROBES);
+  look();
+  assert_false(probes->told);
+}
+
+/* --- other programs --- */
+
+/* Nothing that they say has to do with what was before. */
+static void load_anew(void) {
+  struct probe_state state = kernel.state;
+  unsigned slots = kernel.slots;
+  memset(&kernel, 0, sizeof(kernel));
+  kernel.state = state;
+  kernel.slots = slots;
+}
+
+static void counters_go_on_with_other_programs(void **state) {
+  (void)state;
+  rule("db", .command = TEXT("redis"));
+  begin_probes();
+  born(7, "redis");
+  look();
+  count(7, 1, 5, 100); /* in another cell than later */
+  count(7, 2, 7, 100);
+  kernel.losses[PROBE_LOSS_CLOCK] = 3;
+  kernel.syscalls[SLOT_HOST][0].cells[CELL_OTHER].calls = 9;
+  look();
+  probes_attach(probes, selection, NULL, 0);
+  look();
+  assert_false(probes->told);
+  load_anew();
+  load();
+  look();
+  assert_int_equal(calls_of(7), 12);
+  count(7, 2, 11, 100);
+  kernel.losses[PROBE_LOSS_CLOCK] = 1;
+  kernel.syscalls[SLOT_HOST][0].cells[CELL_OTHER].calls = 2;
+  look();
+  assert_int_equal(calls_of(7), 23);
+  const struct probe_book *book = member(7)->probed;
+  assert_int_equal(book->cells[cells_find(&probes->cells, 1)].calls, 5);
+  assert_int_equal(book->cells[cells_find(&probes->cells, 2)].calls, 18);
+  assert_int_equal(probes->losses[PROBE_LOSS_CLOCK], 4);
+  assert_int_equal(probes->host->counter[PROBED_SYSCALLS], 11);
 }
 
 /* --- the plan --- */
@@ -1070,6 +1124,7 @@ int main(void) {
       TEST(as_many_names_as_there_is_room),
       TEST(without_times_calls_decide),
       TEST(a_number_with_two_cells_is_one_name),
+      TEST(counters_go_on_with_other_programs),
       TEST(a_slot_is_used_again),
       TEST(a_slot_may_be_dirty_at_first),
       TEST(a_reused_pid_is_another_process),
