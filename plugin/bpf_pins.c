@@ -457,6 +457,7 @@ static bool switch_current(const char *directory, const char *name,
       return true;
   }
   snprintf(reason, size, "%s: %s", current, strerror(errno));
+  unlink(next);
   return false;
 }
 
