@@ -21,7 +21,7 @@ loader=$PWD/proctrace-bpf
 # Any group that is not root's, by name; nobody is in it but our collectd.
 group=$(getent group | awk -F: '$3 > 0 && $3 < 1000 && $4 == "" {print $1; exit}')
 gid=$(getent group "$group" | cut -d: -f3)
-plan 46
+plan 49
 # What a BPF file system has of its own cannot be removed with the directory.
 trap 'umount -l "$tmp/bpf"; tap_cleanup' EXIT
 
@@ -122,6 +122,20 @@ is "$(value "$at" "$of_work" derive-wait_sum_ns | wc -l)" 1 \
 is "$(complaints)" "" "without a complaint"
 ok "status names the reader" eval "'$loader' status --pin '$pins' |
   grep -q 'reader  *process $collectd\$'"
+
+# Who is in the group says whom to watch, and no more.
+member() {
+  "${as_user[@]}" env PATH="$PATH:/usr/sbin:/sbin" "$@"
+}
+number="0 0 0 0 0 0 0 0"
+# shellcheck disable=SC2086 # words
+{
+  ok "the group can write whom to watch" member bpftool map update \
+    pinned "$pins/current/watch" key 1 0 0 0 value $number $number
+  ok "and not a counter" eval "! member bpftool map update \
+    pinned '$pins/current/losses' key 0 0 0 0 value $number"
+}
+ok "nor remove a pin" eval "! member rm -f '$pins/current/losses'"
 
 # A second reader is told who has it.
 mv "$tmp/log" "$tmp/log.first"
