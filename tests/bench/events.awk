@@ -40,14 +40,16 @@ function verdict(number, most) {
     sprintf("MISSED by %.1f %%", (number / most - 1) * 100)
 }
 
-# Theirs may have another name: they do not know watched processes.
+# Those that do not know watched processes may have another name for it.
 function print_line(label, name, target, most, theirs,   i, cells) {
+  if (theirs == "")
+    theirs = name
   cells = name in plain_count ? cell(median(plain, name, plain_count[name])) : \
     sprintf("%13s", "")
   for (i = 1; i <= tools; i++)
-    cells = cells cell(of(i > 1 && theirs != "" ? theirs : name, tool[i]))
+    cells = cells cell(of(tool[i] == "proctrace" ? name : theirs, tool[i]))
   printf "%-52s%s%s\n", label, cells, target == "" ? "" : \
-    "   " target ": " verdict(of(name, tool[1]), most)
+    "   " target ": " verdict(of(name, "proctrace"), most)
 }
 
 # What a call costs each of two threads on two CPUs, to what it costs one.
@@ -59,15 +61,16 @@ function print_shared(two, one,   i, cells, times) {
     cells = cells (times[i] == "" ? cell("") : sprintf("%12.2fx", times[i]))
   }
   printf "%-52s%s   1.25 x: %s\n", "    times that of one", cells,
-    verdict(times[1], 1.25)
+    verdict(times[2], 1.25)
 }
 
 END {
-  tools = split("proctrace bpftrace libbpf-tools", tool)
+  tools = split("empty proctrace bpftrace libbpf-tools", tool)
   printf "%-52s%13s", "", "without"
   for (i = 1; i <= tools; i++)
     printf "%13s", tool[i]
-  print "   target\nCPU time added to an event, ns"
+  print "   target"
+  print "CPU time added to an event, ns (empty: by programs that do nothing)"
   print_line("a system call, counted", "counted", "45", 45)
   print_line("  by bpftrace on the one raw tracepoint", "counted-raw")
   print_line("  with latency", "latency", "130", 130)
@@ -76,8 +79,8 @@ END {
   print_shared("counted-shared", "counted")
   print_line("  of two threads on two CPUs, latency", "latency-shared")
   print_shared("latency-shared", "latency")
-  print_line("  of an unwatched process, counted", "counted-unwatched", "35", 35,
-    "counted")
+  print_line("  of an unwatched process, counted", "counted-unwatched",
+    "35", 35, "counted")
   print_line("  of an unwatched process, latency", "latency-unwatched",
     "70", 70, "latency")
   print_line("  of an unwatched process, latency of the host too",
@@ -103,6 +106,7 @@ END {
   print_line("kernel memory for 1000 processes of 10 threads, MB", "memory",
     "32", 32)
   print_line("  of that in maps", "maps")
-  print_line("read callback for 100 processes, ms of CPU time", "read", "15", 15)
+  print_line("read callback for 100 processes, ms of CPU time", "read",
+    "15", 15)
   print_line("  value lists of it", "lists")
 }

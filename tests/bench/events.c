@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * events FILE [PROCESSES]
- * The events that probes tell of, on one CPU. Each line that is read, "<event>
- * <number>", makes so many of them (a multiple of ten); the answer is the ns of
- * CPU time that each took. "<event> <number> programs" answers what each BPF
- * program of the machine took of it, as runtime.h says. What can't be done is
- * answered with
- * "- <reason>". FILE is created for reads from a disk, and removed.
+ * The events that probes tell of, on one CPU. Lines that are read, each with
+ * one line of answer; what can't be done is answered with "- <reason>":
+ *
+ *   EVENT NUMBER [TRACEPOINT...]  makes so many of them, a multiple of ten; how
+ *                   many ns of CPU time each took. At the tracepoints are BPF
+ *                   programs that do nothing.
+ *   EVENT NUMBER programs         what each BPF program of the machine took of
+ *                   an event, as runtime.h says
+ *
+ * FILE is created for reads from a disk, and removed.
  *
  * With PROCESSES there are no questions: so many processes each make a few
  * events of every kind, five times a second.
@@ -204,30 +208,46 @@ static bool ns_of(const struct event *event, long n, double *ns) {
   return true;
 }
 
-static void answer(const struct event *event, long n, bool programs) {
+static void answer_programs(const struct event *event, long n) {
   double ns;
-  if (programs && !runtime_begin(event->tracepoint))
-    printf("- BPF statistics: %s", strerror(errno));
-  else if (!ns_of(event, n, &ns))
+  if (!runtime_begin(event->tracepoint)) {
+    printf("- BPF statistics: %s\n", strerror(errno));
+    return;
+  }
+  if (!ns_of(event, n, &ns))
     printf("- %s", strerror(errno));
-  else if (programs)
-    runtime_end(n, stdout);
-  else
-    printf("%.2f", ns);
+  runtime_end(n, stdout);
   putchar('\n');
 }
 
+static void answer_ns(const struct event *event, long n, char *tracepoints) {
+  double ns;
+  char *tracepoint = strtok(tracepoints, " \n");
+  while (tracepoint != NULL && runtime_attach_empty(tracepoint))
+    tracepoint = strtok(NULL, " \n");
+  if (tracepoint == NULL && ns_of(event, n, &ns))
+    printf("%.2f\n", ns);
+  else
+    printf("- %s\n", strerror(errno));
+  runtime_detach_empty();
+}
+
 static void serve(void) {
-  char line[100], name[20], how[20];
+  char line[100], name[20];
+  int length;
   long n;
   while (fgets(line, sizeof(line), stdin) != NULL) {
-    int words = sscanf(line, "%19s %ld %19s", name, &n, how);
+    if (sscanf(line, "%19s %ld%n", name, &n, &length) < 2)
+      exit(2);
     int i = 0;
     while (i < EVENTS && strcmp(name, events[i].name) != 0)
       i++;
-    if (words < 2 || i == EVENTS)
+    if (i == EVENTS)
       exit(2);
-    answer(&events[i], n, words == 3);
+    if (strcmp(line + length, " programs\n") == 0)
+      answer_programs(&events[i], n);
+    else
+      answer_ns(&events[i], n, line + length);
     fflush(stdout);
   }
 }

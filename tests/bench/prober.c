@@ -50,16 +50,23 @@ void log_line(enum log_level level, const char *format, ...) {
 
 /* --- open and close --- */
 
+static unsigned probe_of(const char *name) {
+  for (unsigned i = 0; i < PROBES; i++)
+    if (strcmp(name, probe_names[i]) == 0)
+      return i;
+  exit(2);
+}
+
 static void plan(char *words) {
   struct probe_options options = {.memory_mib = PROBE_MEMORY};
   bool host = false;
-  for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
-    options.syscall_latency |= strcmp(word, "latency") == 0;
-    host |= strcmp(word, "host") == 0;
-    for (int i = 0; i < PROBES; i++)
-      if (strcmp(word, probe_names[i]) == 0)
-        options.wanted |= PROBE_BIT(i);
-  }
+  for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+    if (strcmp(word, "latency") == 0)
+      options.syscall_latency = true;
+    else if (strcmp(word, "host") == 0)
+      host = true;
+    else
+      options.wanted |= PROBE_BIT(probe_of(word));
   options.host = host ? options.wanted : 0;
   probes_plan(&options, module, MAX_PROCESSES, 0, &setup);
 }

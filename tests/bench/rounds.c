@@ -64,7 +64,8 @@ static long source_all(struct source *source) {
 /* The same, up to the values of one group of all. */
 static long source_selected(struct source *source) {
   static struct snapshot snapshot;
-  static struct rule rule = {.name = (char[]){"all"}};
+  static char name[] = "all";
+  static struct rule rule = {.name = name};
   static struct selection *selection;
   if (selection == NULL)
     selection =
@@ -160,11 +161,45 @@ struct way {
   double us[SAMPLES_LIMIT], times[SAMPLES_LIMIT];
 };
 
-static struct answer source_round(const struct way *way) {
+/* A source may not be there. */
+static bool is_there(const struct way *way) {
+  return way->source != NULL || way->floor != NULL;
+}
+
+static struct answer round_of(const struct way *way,
+                              const struct server *server) {
+  if (way->source == NULL)
+    return floor_round(server, way->floor);
   double start = own_cpu_us();
   struct answer answer = {.processes = way->with_source(way->source)};
   answer.us = own_cpu_us() - start;
   return answer;
+}
+
+/* One after the other, so often; returns the number of processes. */
+static long run(struct way *ways, int count, int rounds,
+                const struct way *reference, const struct server *server) {
+  struct answer answer = {0};
+  for (int i = -1; i < rounds; i++) { /* the first one only warms up */
+    for (int w = 0; w < count; w++) {
+      if (!is_there(&ways[w]))
+        continue;
+      answer = round_of(&ways[w], server);
+      if (i < 0)
+        continue;
+      ways[w].us[i] = answer.us / (double)answer.processes;
+      ways[w].times[i] = ways[w].us[i] / reference->us[i];
+    }
+  }
+  return answer.processes;
+}
+
+static void tell(struct way *way, const char *n, int rounds, long processes) {
+  if (!is_there(way))
+    return;
+  printf("%s %s us %.3f\n", way->name, n, median(way->us, rounds));
+  printf("%s %s times %.3f\n", way->name, n, median(way->times, rounds));
+  printf("%s %s all %ld\n", way->name, n, processes);
 }
 
 int main(int argc, char **argv) {
@@ -185,32 +220,19 @@ int main(int argc, char **argv) {
   ways[1].source = source_of(0);
   ways[2].source = source_of(budget);
   ways[3].source = bpf_source_of(".libs/proctrace_bpf.so");
-  struct answer answer = {0};
-  for (int i = -1; i < rounds; i++) { /* the first one only warms up */
-    for (int w = 0; w < count; w++) {
-      struct way *way = &ways[w];
-      if (way->source == NULL && way->floor == NULL)
-        continue;
-      answer = way->source != NULL ? source_round(way)
-                                   : floor_round(&server, way->floor);
-      if (i >= 0) {
-        way->us[i] = answer.us / (double)answer.processes;
-        way->times[i] = way->us[i] / ways[0].us[i];
-      }
-    }
-  }
+  /* Once more with nothing between that drives it out of the caches. */
+  struct way warm = {.name = "source-bpf-warm",
+                     .with_source = source_selected,
+                     .source = ways[3].source};
+  long processes = run(ways, count, rounds, &ways[0], &server);
+  run(&warm, 1, rounds, &ways[0], &server);
   close(server.to); /* which ends it */
-  for (int w = 0; w < count; w++) {
-    struct way *way = &ways[w];
-    if (way->source == NULL && way->floor == NULL)
-      continue;
-    printf("%s %s us %.3f\n", way->name, argv[1], median(way->us, rounds));
-    printf("%s %s times %.3f\n", way->name, argv[1],
-           median(way->times, rounds));
-    printf("%s %s all %ld\n", way->name, argv[1], answer.processes);
-    if (way->source != NULL)
-      way->source->free(way->source);
-  }
+  for (int w = 0; w < count; w++)
+    tell(&ways[w], argv[1], rounds, processes);
+  tell(&warm, argv[1], rounds, processes);
+  for (int w = 0; w < count; w++)
+    if (ways[w].source != NULL)
+      ways[w].source->free(ways[w].source);
   wait(NULL);
   return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime.h"
 
+#include <errno.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 enum { PROGRAMS_LIMIT = 4096 }; /* bpftrace has one for each system call */
+enum { EMPTY_LIMIT = 4 };
 
 struct program {
   uint32_t id;
@@ -17,8 +19,9 @@ struct program {
 
 static struct program before[PROGRAMS_LIMIT], after[PROGRAMS_LIMIT];
 static unsigned before_count;
-static int timing = -1, empty = -1, attached = -1;
-static uint32_t empty_id;
+static struct { int program, link; } empty[EMPTY_LIMIT];
+static unsigned empty_count;
+static int timing = -1;
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attributes) {
   return (int)syscall(SYS_bpf, command, attributes, sizeof(*attributes));
@@ -75,27 +78,42 @@ static int attach(int program, const char *tracepoint) {
   return bpf(BPF_RAW_TRACEPOINT_OPEN, &attributes);
 }
 
-static void close_all(void) {
-  int *fds[] = {&attached, &empty, &timing};
-  for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
-    if (*fds[i] >= 0)
-      close(*fds[i]);
-    *fds[i] = -1;
+bool runtime_attach_empty(const char *tracepoint) {
+  errno = E2BIG;
+  int program = empty_count < EMPTY_LIMIT ? load_empty() : -1;
+  if (program < 0)
+    return false;
+  int link = attach(program, tracepoint);
+  if (link < 0) {
+    close(program);
+    return false;
   }
+  empty[empty_count].program = program;
+  empty[empty_count++].link = link;
+  return true;
+}
+
+void runtime_detach_empty(void) {
+  while (empty_count > 0) {
+    close(empty[--empty_count].link);
+    close(empty[empty_count].program);
+  }
+}
+
+static void stop_timing(void) {
+  close(timing);
+  runtime_detach_empty();
 }
 
 bool runtime_begin(const char *tracepoint) {
   union bpf_attr attributes = {.enable_stats = {.type = BPF_STATS_RUN_TIME}};
   timing = bpf(BPF_ENABLE_STATS, &attributes);
-  if (timing >= 0)
-    empty = load_empty();
-  if (empty >= 0)
-    attached = attach(empty, tracepoint);
-  if (attached < 0) {
-    close_all();
+  if (timing < 0)
+    return false;
+  if (!runtime_attach_empty(tracepoint)) {
+    stop_timing();
     return false;
   }
-  empty_id = ask(empty).id;
   before_count = ask_all(before);
   return true;
 }
@@ -120,6 +138,7 @@ static uint64_t runs(const struct program *program) {
 
 void runtime_end(long events, FILE *out) {
   unsigned count = ask_all(after);
+  uint32_t empty_id = ask(empty[0].program).id;
   double instrument = 0;
   for (unsigned i = 0; i < count; i++)
     if (after[i].id == empty_id)
@@ -127,5 +146,5 @@ void runtime_end(long events, FILE *out) {
   for (unsigned i = 0; i < count; i++)
     if (after[i].id != empty_id && runs(&after[i]) >= (uint64_t)events / 2)
       fprintf(out, " %.16s=%.1f", after[i].name, mean(&after[i]) - instrument);
-  close_all();
+  stop_timing();
 }

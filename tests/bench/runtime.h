@@ -12,8 +12,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* From now on. False, with errno set, where the kernel or our rights do not
- * allow it. */
+/* A program that does nothing, at this tracepoint. False, with errno set, where
+ * the kernel or our rights do not allow it. */
+bool runtime_attach_empty(const char *tracepoint);
+void runtime_detach_empty(void); /* all of them */
+
+/* From now on. False likewise. */
 bool runtime_begin(const char *tracepoint);
 
 /*

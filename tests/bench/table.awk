@@ -169,7 +169,8 @@ END {
     "0.7 x floor, if all are kept", 0.7, 5)
   bpf_most[1000] = 0.5
   bpf_most[10000] = 1.6
-  cost_by_size("proctrace's source bpf, and selection", "source-bpf",
+  cost("proctrace's source bpf, and selection", "source-bpf", "floor")
+  cost_by_size("the same, nothing else in the caches", "source-bpf-warm",
     "0.5 of 1000, 1.6 of 10000", bpf_most)
   cost("collectd's processes plugin", "processes")
   cost("proctrace, groups only, equal fields", "groups", "processes",
@@ -181,8 +182,9 @@ END {
     "1/3 of processes", 1 / 3)
   cost("the same, descriptors kept", "groups-more-kept", "processes-more",
     "1/3 of processes", 1 / 3)
-  cost("the same, source bpf", "groups-more-bpf", "processes-more",
-    "1/30 of processes", 1 / 30)
+  cost("the same, source bpf", "groups-more-bpf", "processes-more")
+  cost("source bpf and selection, without dispatch", "source-bpf",
+    "processes-more", "1/30 of processes", 1 / 30)
   cost("proctrace, groups only, all default fields", "groups-all")
   cost("the same, source bpf", "groups-all-bpf")
   cost("pidstat -d -r -u -w", "pidstat")

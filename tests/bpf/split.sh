@@ -124,6 +124,7 @@ ok "status names the reader" eval "'$loader' status --pin '$pins' |
   grep -q 'reader  *process $collectd\$'"
 
 # Who is in the group says whom to watch, and no more.
+# shellcheck disable=SC2317 # called by eval
 member() {
   "${as_user[@]}" env PATH="$PATH:/usr/sbin:/sbin" "$@"
 }
