@@ -23,13 +23,13 @@ not_in_manual() {
 
 options() {
   sed -n 's/.*{"\([A-Z][A-Za-z]*\)", \(read\|set\)_.*/\1/p' \
-    "$top/plugin/options.c"
+    "$top/plugin/options.c" "$top/plugin/options_probes.c"
 }
 
 # What self counts is listed there as "dropped_stuck, _failed, ...".
 self_counts() {
   sed -n 's/.*"\(unreadable\|dropped\)\(_[a-z_]*\)".*/\2/p' \
-    "$top/plugin/metrics.c" "$top/plugin/report.c"
+    "$top/plugin/metrics.c" "$top/plugin/report.c" "$top/plugin/report_probes.c"
 }
 
 self_counts_missing() {

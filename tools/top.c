@@ -3,10 +3,10 @@
  * A live table of the busiest processes as collectd knows them: every value
  * comes out of collectd's cache through its unixsock plugin, none from /proc.
  *
- *   top [-i interval] [-s seconds] [-t title] [-m] SOCKET
+ *   top [-i interval] [-s seconds] [-t title] [-n note] [-m] SOCKET
  *
- * -s ends it (default: never), -m is for no colour. It ends with 0 if it has
- * shown a process.
+ * -s ends it (default: never), -n is one more line above the table, -m is for
+ * no colour. It ends with 0 if it has shown a process.
  */
 #include <errno.h>
 #include <math.h>
@@ -26,8 +26,8 @@ enum {
   NAME_MAX_LEN = 6 * PART_MAX_LEN,
   VALUES_MAX = 4, /* more data sources than any of our types has */
   DEFAULT_ROWS = 15,
-  DEFAULT_COLUMNS = 120,
-  TITLE_ROWS = 4,
+  DEFAULT_COLUMNS = 100,
+  TITLE_ROWS = 6,
 };
 
 enum column {
@@ -37,6 +37,12 @@ enum column {
   INVOLUNTARY,
   READ,
   WRITTEN,
+  CALLS,
+  /* From here on times, of which only the longest of several counts. */
+  CALL_TIME,
+  RUNQUEUE,
+  DISK,
+  CONNECT,
   COLUMNS_NUM,
 };
 
@@ -54,6 +60,12 @@ static const struct cell {
     {"contextswitch-involuntary", 0, INVOLUNTARY, 1},
     {"disk_octets", 0, READ, 1},
     {"disk_octets", 1, WRITTEN, 1},
+    {"operations-syscalls", 0, CALLS, 1},
+    {"latency-syscall-p99", 0, CALL_TIME, 1},
+    {"latency-runqueue-p99", 0, RUNQUEUE, 1},
+    {"latency-blockio_read-p99", 0, DISK, 1},
+    {"latency-blockio_write-p99", 0, DISK, 1},
+    {"latency-tcpconnect-p99", 0, CONNECT, 1},
 };
 enum { CELLS_NUM = sizeof(cells) / sizeof(cells[0]) };
 
@@ -203,15 +215,21 @@ static bool is_cell(const char *series) {
   return false;
 }
 
+static void cell_take(const struct cell *cell, double value,
+                      struct process *process) {
+  double *shown = &process->values[cell->column];
+  value *= cell->scale;
+  if (cell->column >= CALL_TIME)
+    *shown = fmax(*shown, value); /* of NaN and a number: the number */
+  else
+    *shown = value + (isnan(*shown) ? 0 : *shown);
+}
+
 static void process_take(struct process *process, const char *series,
                          const double values[VALUES_MAX]) {
-  for (size_t i = 0; i < CELLS_NUM; i++) {
-    if (strcmp(cells[i].series, series) != 0)
-      continue;
-    double *value = &process->values[cells[i].column];
-    *value =
-        values[cells[i].source] * cells[i].scale + (isnan(*value) ? 0 : *value);
-  }
+  for (size_t i = 0; i < CELLS_NUM; i++)
+    if (strcmp(cells[i].series, series) == 0)
+      cell_take(&cells[i], values[cells[i].source], process);
 
   double threads = values[0];
   if (strncmp(series, "threads-wchan-", 14) == 0 &&
@@ -263,11 +281,14 @@ static void frame_take(struct frame *frame, FILE *collectd, const char *name) {
 
 /* The table -----------------------------------------------------------------*/
 
-/* Most CPU time first, then most memory; what is not known comes last. */
+/* Most CPU time first, then most system calls, then most memory; what is not
+ * known comes last. */
 static int by_use(const void *left, const void *right) {
+  static const enum column order[] = {CPU, CALLS, RSS};
   const double *a = ((const struct process *)left)->values;
   const double *b = ((const struct process *)right)->values;
-  for (int i = CPU; i <= RSS; i++) {
+  for (size_t n = 0; n < sizeof(order) / sizeof(order[0]); n++) {
+    enum column i = order[n];
     double x = isnan(a[i]) ? -1 : a[i], y = isnan(b[i]) ? -1 : b[i];
     if (x != y)
       return x < y ? 1 : -1;
@@ -290,6 +311,34 @@ static const char *human(double value, double thousand, char text[16]) {
   return text;
 }
 
+/* 850us, 1.2ms, 23ms, 4.0s: five characters or less. */
+static const char *human_time(double seconds, char text[16]) {
+  static const char *const units[] = {"s", "ms", "us", "ns"};
+  size_t unit = 0;
+  if (isnan(seconds))
+    return "-";
+  for (; seconds < 0.9995 && unit + 1 < sizeof(units) / sizeof(units[0]);
+       unit++)
+    seconds *= 1000;
+  snprintf(text, 16, seconds < 9.95 ? "%.1f%s" : "%.0f%s", seconds,
+           units[unit]);
+  return text;
+}
+
+/* The plugin tells all waits up to this one as this one. */
+#define RUNQUEUE_LEAST 0.0001
+static const char *human_wait(double seconds, char text[16]) {
+  return seconds <= RUNQUEUE_LEAST * 1.001 ? "<.1ms"
+                                           : human_time(seconds, text);
+}
+
+static const char *human_percent(double percent, char text[16]) {
+  if (isnan(percent))
+    return "-";
+  snprintf(text, 16, percent < 999.95 ? "%.1f" : "%.0f", percent);
+  return text;
+}
+
 static void screen_line(const struct screen *screen, const char *colour,
                         const char *line) {
   bool coloured = screen->colour && *colour;
@@ -297,33 +346,54 @@ static void screen_line(const struct screen *screen, const char *colour,
          coloured ? "\033[0m" : "");
 }
 
-static const char *state_colour(const char *state) {
-  if (strcmp(state, "running") == 0)
-    return "\033[32m";
-  if (strcmp(state, "blocked") == 0 || strcmp(state, "zombies") == 0)
-    return "\033[31m";
-  return "";
+/* States by the letter that ps(1) has for them. */
+static const struct {
+  const char *name;
+  char letter;
+  const char *colour;
+} states[] = {
+    {"running", 'R', "\033[32m"},
+    {"sleeping", 'S', ""},
+    {"blocked", 'D', "\033[31m"},
+    {"stopped", 'T', ""},
+    {"zombies", 'Z', "\033[31m"},
+    {"idle", 'I', ""},
+    {"?", '?', ""},
+};
+
+static size_t find_state(const char *name) {
+  size_t i = 0;
+  while (i + 1 < sizeof(states) / sizeof(states[0]) &&
+         strcmp(states[i].name, name) != 0)
+    i++;
+  return i;
 }
 
 static void show_process(const struct screen *screen,
                          const struct process *process) {
   const double *values = process->values;
   const char *pid = instance_pid(process->instance);
-  char cpu[16] = "-", line[1024], text[COLUMNS_NUM][16];
-  if (!isnan(values[CPU]))
-    snprintf(cpu, sizeof(cpu), "%.1f", values[CPU]);
-  snprintf(line, sizeof(line), "%7s %-15.*s %-8.8s %6s %6s %7s %7s %7s %7s  %s",
+  size_t state = find_state(process->state);
+  char line[1024], text[COLUMNS_NUM][16];
+  snprintf(line, sizeof(line),
+           "%7s %-15.*s %c %4s %5s %4s %4s %4s %5s %5s %6s %5s %5s %5s  %s",
            pid, (int)(pid - 1 - process->instance), process->instance,
-           process->state, human(values[RSS], 1024, text[RSS]), cpu,
+           states[state].letter, human(values[RSS], 1024, text[RSS]),
+           human_percent(values[CPU], text[CPU]),
            human(values[VOLUNTARY], 1000, text[VOLUNTARY]),
            human(values[INVOLUNTARY], 1000, text[INVOLUNTARY]),
            human(values[READ], 1024, text[READ]),
-           human(values[WRITTEN], 1024, text[WRITTEN]), process->wchan);
-  screen_line(screen, state_colour(process->state), line);
+           human(values[WRITTEN], 1024, text[WRITTEN]),
+           human(values[CALLS], 1000, text[CALLS]),
+           human_time(values[CALL_TIME], text[CALL_TIME]),
+           human_wait(values[RUNQUEUE], text[RUNQUEUE]),
+           human_time(values[DISK], text[DISK]),
+           human_time(values[CONNECT], text[CONNECT]), process->wchan);
+  screen_line(screen, states[state].colour, line);
 }
 
 static void show(const struct screen *screen, const struct frame *frame,
-                 const char *title) {
+                 const char *title, const char *note) {
   char line[1024], clock[16], available[16], total[16];
   time_t now = time(NULL);
   struct tm local;
@@ -341,10 +411,15 @@ static void show(const struct screen *screen, const struct frame *frame,
            human(frame->total, 1024, total), frame->processes_num,
            frame->source, frame->duration * 1e3);
   screen_line(screen, "", line);
-  snprintf(line, sizeof(line), "%7s %-15s %-8s %6s %6s %7s %7s %7s %7s  %s",
-           "PID", "COMMAND", "STATE", "RSS", "CPU%", "VCSW/s", "ICSW/s",
-           "READ/s", "WRITE/s", "WCHAN");
-  screen_line(screen, "\033[7m", line);
+  if (*note)
+    screen_line(screen, "", note);
+  screen_line(screen, "\033[7m",
+              "                                     "
+              "-------- a second --------   "
+              "---- p99 time of -----       ");
+  screen_line(screen, "\033[7m",
+              "    PID COMMAND         S  RSS  CPU% VCSW ICSW READ WRITE "
+              "CALLS   CALL  RUNQ  DISK  CONN  WCHAN");
   for (size_t i = 0; i < frame->processes_num && (int)i < screen->rows; i++)
     show_process(screen, &frame->processes[i]);
   if (!screen->terminal)
@@ -366,7 +441,7 @@ static struct screen screen_open(bool colour) {
 }
 
 static bool show_now(FILE *collectd, double interval, bool colour,
-                     const char *title) {
+                     const char *title, const char *note) {
   struct screen screen = screen_open(colour);
   struct frame frame = {.available = NAN, .total = NAN};
   struct series *list;
@@ -376,7 +451,7 @@ static bool show_now(FILE *collectd, double interval, bool colour,
   if (frame.processes_num > 0) {
     qsort(frame.processes, frame.processes_num, sizeof(*frame.processes),
           by_use);
-    show(&screen, &frame, title);
+    show(&screen, &frame, title, note);
   }
   free(list);
   free(frame.processes);
@@ -385,9 +460,9 @@ static bool show_now(FILE *collectd, double interval, bool colour,
 
 int main(int argc, char **argv) {
   double interval = 1, seconds = INFINITY;
-  const char *title = "";
+  const char *title = "", *note = "";
   bool colour = true;
-  for (int option; (option = getopt(argc, argv, "i:s:t:m")) != -1;) {
+  for (int option; (option = getopt(argc, argv, "i:s:t:n:m")) != -1;) {
     switch (option) {
     case 'i':
       interval = strtod(optarg, NULL);
@@ -398,6 +473,9 @@ int main(int argc, char **argv) {
     case 't':
       title = optarg;
       break;
+    case 'n':
+      note = optarg;
+      break;
     case 'm':
       colour = false;
       break;
@@ -407,7 +485,7 @@ int main(int argc, char **argv) {
   }
   if (optind + 1 != argc || !(interval > 0)) {
     fprintf(stderr,
-            "usage: %s [-i interval] [-s seconds] [-t title] [-m] "
+            "usage: %s [-i interval] [-s seconds] [-t title] [-n note] [-m] "
             "SOCKET\n",
             argv[0]);
     return 2;
@@ -419,7 +497,7 @@ int main(int argc, char **argv) {
   bool shown = false;
   for (double passed = 0; passed < seconds; passed += interval) {
     nanosleep(&pause, NULL);
-    shown |= show_now(collectd, interval, colour, title);
+    shown |= show_now(collectd, interval, colour, title, note);
   }
   fclose(collectd);
   return shown ? 0 : 1;
