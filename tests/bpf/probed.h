@@ -62,15 +62,32 @@ double value_or_0(const char *id);
 /* Read until the counter is that high: then it is exactly that, and stays. */
 void counted(const char *id, double n);
 
+/*
+ * Where an interrupt stops a task that the kernel has exempted from BPF, no
+ * program runs (some virtual machines have such a one).  So of what ends in an
+ * interrupt each round may lose some, but the kernel does so now and then, and
+ * a probe that loses some itself does so always: one of several rounds has to
+ * be exact, and none may have too much.
+ */
+#define ROUNDS 8
+struct growth {
+  char id[100];
+  double want, before;
+};
+struct growth growth_of(const char *id, double want);
+/* Read; whether each grew so, since growth_of() or since it was asked last. */
+bool all_grown(struct growth *growths, size_t n);
+
 void within(double least, double value, double most, const char *what);
 
 /*
- * The series "latency-<name>-p50" to "-max" of this instance against samples:
- * from number `first` on as samples_say() prints them.  The plugin may see less
- * than the sample by less_ns, which lies on the way there and back.
+ * The series "latency-<name>-p50" to "-max" of this worker against what
+ * samples_say() prints of it, from the first percentile on.  The plugin may see
+ * less than the sample by less_ns, which lies on the way there and back; the
+ * last `vague` of the four may be less by any amount.
  */
 void percentiles_fit(const struct worker *worker, const char *name,
-                     const double *samples, double less_ns);
+                     const double *samples, double less_ns, int vague);
 
 /* Sum of a number, from 1, in schedstat of all threads. */
 double schedstat_sum(pid_t pid, int column);

@@ -5,6 +5,7 @@
  */
 #include "probed.h"
 
+#include <limits.h>
 #include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
@@ -51,7 +52,7 @@ static void also_if_another_thread_does(void **state) {
 static void threads_that_end_have_counted(void **state) {
   (void)state;
   struct worker *w = given("threads 2000 7");
-  watch(SYSCALLS);
+  watch_by(family_of(w), SYSCALLS); /* threads are no children */
   begin_round(w);
   for (int i = 0; i < 5; i++) {
     usleep(20000);
@@ -167,7 +168,10 @@ static void a_fork_storm_leaves_nothing_behind(void **state) {
   assert_int_equal(entries_of_watch(), 1);
   assert_true(value("self/memory-probes") == memory);
   sent("self/operations-dropped_probe_watch", 0);
-  sent("self/operations-dropped_probe_storage", 0);
+  /* The kernel refuses it now and then where a thread is born; the thread's
+   * first call asks again. */
+  within(0, value("self/operations-dropped_probe_storage"), 30,
+         "refused storage");
 }
 
 /* The operator's choice changes, and with it who is counted. */
@@ -178,30 +182,44 @@ static void nobody_is_watched_who_has_ended(void **state) {
   watch(SYSCALLS);
   assert_int_equal(entries_of_watch(), 2);
   double of_both = round_of(first)[0] + round_of(second)[0];
-  /* The exit is one more, of each thread that makes it. */
+  wait_until_asleep(first->pid);
   end_worker(first);
   read_times(3);
   assert_int_equal(entries_of_watch(), 1);
   not_sent(of(first, "*"));
-  double ended = value(of_group("operations-syscalls"));
-  within(of_both, ended, of_both + 10, "the group without its first process");
+  sent(of_group("operations-syscalls"), of_both);
   double more = round_of(second)[0];
-  counted(of_group("operations-syscalls"), ended + more);
+  counted(of_group("operations-syscalls"), of_both + more);
+}
+
+/* Of this test alone: another one may run at the same time. */
+static const char *command(const char *stem) {
+  static char names[2][16];
+  static unsigned next;
+  char *name = names[next++ % 2];
+  snprintf(name, sizeof(names[0]), "%s%d", stem, (int)getpid());
+  return name;
+}
+
+static void watch_command(const char *name) {
+  char rule[60];
+  snprintf(rule, sizeof(rule), "Process '%s'", name);
+  watch_by(rule, SYSCALLS);
+}
+
+static const char *calls_of_in(void) {
+  static char id[60];
+  snprintf(id, sizeof(id), "%s/operations-syscall_getsid", command("in"));
+  return id;
 }
 
 /* The selection follows the command, and so do the probes. */
 static void who_leaves_its_group_is_watched_no_more(void **state) {
   (void)state;
-  struct worker *w =
-      given("rename in%d out%d 100", (int)getpid(), (int)getpid());
-  char rule[60];
-  snprintf(rule, sizeof(rule), "Process 'in%d'", (int)getpid());
-  watch_by(rule, SYSCALLS);
-  char calls[60];
-  snprintf(calls, sizeof(calls), "in%d/operations-syscall_getsid",
-           (int)getpid());
+  struct worker *w = given("rename %s %s 100", command("in"), command("out"));
+  watch_command(command("in"));
   round_of(w);
-  counted(calls, 100);
+  counted(calls_of_in(), 100);
   assert_int_equal(entries_of_watch(), 1);
   round_of(w); /* and it is out */
   read_once();
@@ -210,9 +228,31 @@ static void who_leaves_its_group_is_watched_no_more(void **state) {
   round_of(w); /* and it is in again */
   read_times(3);
   assert_int_equal(entries_of_watch(), 1);
-  sent(calls, 100);
+  sent(calls_of_in(), 100);
   round_of(w);
-  counted(calls, 200);
+  counted(calls_of_in(), 200);
+}
+
+/* Who was watched lives on, and somebody else has its place. */
+static void who_left_does_not_count_for_who_comes(void **state) {
+  (void)state;
+  struct worker *leaver =
+      given("rename %s %s 100", command("in"), command("out"));
+  struct worker *comer = given("rename %s %s 7", command("out"), command("in"));
+  watch_command(command("in"));
+  round_of(leaver);
+  counted(calls_of_in(), 100);
+  round_of(leaver); /* and it is out */
+  read_times(3);
+  round_of(comer); /* 7 that nobody counts */
+  round_of(comer); /* and it is in */
+  read_times(3);
+  assert_int_equal(entries_of_watch(), 1);
+  round_of(leaver);
+  read_once();
+  sent(calls_of_in(), 100);
+  round_of(comer);
+  counted(calls_of_in(), 107);
 }
 
 /* --- ids that come again --- */
@@ -244,6 +284,7 @@ static void a_reused_id_is_another_process(void **state) {
   struct worker *next = given_pid(pid, 10);
   double unseen = round_of(next)[0];
   assert_true(unseen == 12);
+  wait_until_asleep(pid);
   series_may_fall("w-*");
   read_times(2);
   /* Nobody has asked for this one before: it begins at the second read. */
@@ -253,6 +294,31 @@ static void a_reused_id_is_another_process(void **state) {
   counted(of_pid(pid, "operations-syscalls"), 12);
   counted(of_group("operations-syscall_getsid"), 1010);
   assert_int_equal(entries_of_watch(), 1);
+}
+
+/* --- reads that do not come from BPF --- */
+
+/* Each third one comes from procfs; children are born and end meanwhile. */
+static void whatever_the_source_is(void **state) {
+  (void)state;
+  struct worker *w = given("children 5 10 40 2 0");
+  char module[PATH_MAX], options[PATH_MAX + 100];
+  assert_non_null(realpath("tests/bpf/.libs/flaky.so", module));
+  snprintf(options, sizeof(options), "%s; BpfModule '%s'", SYSCALLS, module);
+  watch_by(family_of(w), options);
+  series_may_fall("w-*"); /* an id may come again */
+  double calls = 0;
+  unsigned by_procfs = 0;
+  for (int i = 0; i < 3; i++) {
+    begin_round(w);
+    do {
+      read_once();
+      by_procfs += series_each("self/gauge-source_procfs", NULL, NULL);
+    } while (!is_over(w));
+    calls += end_round(w)[0];
+  }
+  counted(of_group("operations-syscalls"), calls);
+  assert_true(by_procfs > 3);
 }
 
 /* --- PID namespaces --- */
@@ -288,7 +354,9 @@ int main(void) {
       PROBE_TEST(a_fork_storm_leaves_nothing_behind),
       PROBE_TEST(nobody_is_watched_who_has_ended),
       PROBE_TEST(who_leaves_its_group_is_watched_no_more),
+      PROBE_TEST(who_left_does_not_count_for_who_comes),
       PROBE_TEST(a_reused_id_is_another_process),
+      PROBE_TEST(whatever_the_source_is),
       PROBE_TEST(from_outside_by_the_outer_id),
       PROBE_TEST(its_children_too),
   };

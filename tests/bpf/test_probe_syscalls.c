@@ -56,10 +56,11 @@ static void of_four_threads(void **state) {
   four_threads("");
 }
 
-/* A slot takes some kilobytes for each shard: there is one. */
+/* So little memory that slots are left out, after all shards but one were. */
 static void of_four_threads_in_one_shard(void **state) {
   (void)state;
-  four_threads("ProbeMemory 1; MaxProcesses 150");
+  four_threads("ProbeMemory 1");
+  said(1, LOG_WARNING, "ProbeMemory 1 is enough to probe");
 }
 
 static void of_processes_apart(void **state) {
@@ -209,7 +210,7 @@ static void of_all_probes_together(void **state) {
   counted(of(maps, "operations-syscalls"), said_maps[0]);
   counted(of(maps, "operations-mmap"), said_maps[1]);
   sent(of(calls, "operations-mmap"), 0);
-  counted(of(sleeps, "total_events-wakeups"), 50 + 1);
+  within(40, value(of(sleeps, "total_events-wakeups")), 60, "wakeups");
   sent(of(calls, "total_connections-established"), 0);
   sent(of(calls, "operations-blockio_read"), 0);
   said_at(__FILE__, __LINE__, 0, LOG_ERR, "");

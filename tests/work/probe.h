@@ -38,24 +38,23 @@ void await(int fd);
 
 /* --- samples (probe_samples.c) --- */
 
-/* Times that were taken around something. */
+/* Times that were taken around something: what it took is in between. */
 struct samples {
-  uint64_t *ns;
+  uint64_t *longest, *shortest;
   size_t count, capacity;
-  size_t doubtful; /* so many may be too long: others ran meanwhile */
 };
 
 uint64_t now_ns(void);
 void samples_prepare(struct samples *samples, size_t capacity);
 void samples_reset(struct samples *samples);
-void samples_add(struct samples *samples, uint64_t ns);
+void samples_add(struct samples *samples, uint64_t ns, uint64_t maybe_less);
 /* In between is nothing but what is to be measured. */
 uint64_t sample_begin(void);
 void sample_end(struct samples *samples, uint64_t began);
 
 /*
- * The sum, then for p50, p90, p99 and the maximum two numbers each: the nearest
- * rank, less the doubtful ones, and the nearest rank; all in ns.
+ * Two numbers each, of the shortest and of the longest: the sum, the nearest
+ * rank of p50, p90, p99, and the maximum; all in ns.
  */
 void samples_say(struct samples *samples);
 

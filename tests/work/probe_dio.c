@@ -90,7 +90,7 @@ static void round_of_dio(void) {
         write_bytes)
       work_fail("pwrite");
   if (samples.count == 0)
-    samples_add(&samples, 0);
+    samples_add(&samples, 0, 0);
   samples_say(&samples);
 }
 

@@ -6,11 +6,12 @@
 
 #include "work.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 uint64_t now_ns(void) {
   struct timespec now;
@@ -18,41 +19,47 @@ uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static int schedstat;
+
 void samples_prepare(struct samples *samples, size_t capacity) {
-  samples->ns = calloc(capacity, sizeof(*samples->ns));
+  samples->longest = calloc(capacity, sizeof(*samples->longest));
+  samples->shortest = calloc(capacity, sizeof(*samples->shortest));
   samples->capacity = capacity;
-  if (samples->ns == NULL)
+  schedstat = open("/proc/thread-self/schedstat", O_RDONLY);
+  if (samples->longest == NULL || samples->shortest == NULL || schedstat < 0)
     work_fail("samples");
 }
 
-void samples_reset(struct samples *samples) {
-  samples->count = samples->doubtful = 0;
-}
+void samples_reset(struct samples *samples) { samples->count = 0; }
 
-void samples_add(struct samples *samples, uint64_t ns) {
+void samples_add(struct samples *samples, uint64_t ns, uint64_t maybe_less) {
   if (samples->count == samples->capacity)
     work_fail("too many samples");
-  samples->ns[samples->count++] = ns;
+  samples->longest[samples->count] = ns;
+  samples->shortest[samples->count++] = ns > maybe_less ? ns - maybe_less : 0;
 }
 
-static long forced_switches;
-
-static long read_forced_switches(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_THREAD, &usage);
-  return usage.ru_nivcsw;
+/* How long this thread has waited for a CPU so far. */
+static uint64_t read_waited(void) {
+  char text[100] = "", *end;
+  if (pread(schedstat, text, sizeof(text) - 1, 0) <= 0)
+    work_fail("schedstat");
+  strtoull(text, &end, 10);
+  return strtoull(end, NULL, 10);
 }
+
+static uint64_t waited;
 
 uint64_t sample_begin(void) {
-  forced_switches = read_forced_switches();
+  waited = read_waited();
   return now_ns();
 }
 
 /* If the CPU was taken from us, we can't say whether it was in the midst of
  * what we measure or beside it. */
 void sample_end(struct samples *samples, uint64_t began) {
-  samples_add(samples, now_ns() - began);
-  samples->doubtful += read_forced_switches() != forced_switches;
+  uint64_t ended = now_ns();
+  samples_add(samples, ended - began, read_waited() - waited);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -60,24 +67,35 @@ static int by_size(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static uint64_t nearest_rank(const struct samples *samples, double percent,
-                             size_t less) {
-  size_t rank = (size_t)ceil(percent * (double)samples->count / 100);
-  return samples->ns[rank > less ? rank - 1 - less : 0];
+/* Of what is sorted. */
+static uint64_t nearest_rank(const uint64_t *ns, size_t count, double percent) {
+  size_t rank = (size_t)ceil(percent * (double)count / 100);
+  return ns[rank > 0 ? rank - 1 : 0];
+}
+
+/* A hypervisor takes the CPU and nobody knows: one in 200 for that. */
+static uint64_t least_rank(const struct samples *samples, double percent) {
+  return nearest_rank(samples->shortest, samples->count - samples->count / 200,
+                      percent);
+}
+
+static uint64_t sum_of(const uint64_t *ns, size_t count) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < count; i++)
+    sum += ns[i];
+  return sum;
 }
 
 void samples_say(struct samples *samples) {
-  uint64_t sum = 0;
-  /* A hypervisor takes the CPU without a switch: one in 200 for that. */
-  size_t less = samples->doubtful + samples->count / 200;
-  qsort(samples->ns, samples->count, sizeof(*samples->ns), by_size);
-  for (size_t i = 0; i < samples->count; i++)
-    sum += samples->ns[i];
+  qsort(samples->longest, samples->count, sizeof(uint64_t), by_size);
+  qsort(samples->shortest, samples->count, sizeof(uint64_t), by_size);
 #define RANKS(percent)                                                         \
-  nearest_rank(samples, percent, less), nearest_rank(samples, percent, 0)
-#define TWO " %" PRIu64 " %" PRIu64
-  say_done("%" PRIu64 TWO TWO TWO TWO, sum, RANKS(50), RANKS(90), RANKS(99),
-           RANKS(100));
+  least_rank(samples, percent),                                                \
+      nearest_rank(samples->longest, samples->count, percent)
+#define TWO "%" PRIu64 " %" PRIu64 " "
+  say_done(TWO TWO TWO TWO TWO, sum_of(samples->shortest, samples->count),
+           sum_of(samples->longest, samples->count), RANKS(50), RANKS(90),
+           RANKS(99), RANKS(100));
 }
 
 /* 61 has no factor in common with the usual n: every value comes once. */

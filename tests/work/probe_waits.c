@@ -190,7 +190,7 @@ static void round_of_waits(void) {
   for (long i = 0; i < times; i++) {
     tell(wake);
     await(woken);
-    samples_add(&samples, now_ns() - *woken_at);
+    samples_add(&samples, now_ns() - *woken_at, 0);
   }
   samples_say(&samples);
 }
