@@ -181,8 +181,8 @@ static const char *const good_probes[] = {
     "<Probe 'syscall'>; Names 64; LatencyOf 'futex' 'read' 'a' 'b'; </Probe>",
     "<Probe 'runqueue'>; Host off; </Probe>",
     "<probe 'BLOCKIO'>; </probe>; Probe 'tcpconnect'",
-    "<Probe 'syscall'>; Names 5; </Probe>; <Probe 'syscall'>; Names 6;"
-    "</Probe>",
+    ("<Probe 'syscall'>; Names 5; </Probe>; <Probe 'syscall'>; Names 6;"
+     "</Probe>"),
 };
 
 static const struct bad bad_probes[] = {
