@@ -7,61 +7,16 @@
 
 # shellcheck disable=SC2317 # functions that `ok` and `wait_for` call
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "$0")/root.sh"
-need debootstrap podman runc conmon collectd apt-get
+. "$(dirname "$0")/engine.sh"
+need debootstrap collectd apt-get
 [ -r /sys/kernel/btf/vmlinux ] || skip_all "this kernel has no BTF"
 [ -n "$(mirror)" ] || skip_all "apt knows no mirror of Debian's $(release)"
 
-tmpdir
 source=$tmp/proctrace
 bpffs=$tmp/bpf
 csv=$tmp/csv/container
 me=$(($$ % 10000))
-export CONTAINERS_CONF=$tmp/containers.conf
-# With a store of the test's own.
-podman=$(command -v podman)
-mkdir "$tmp/bin" "$bpffs"
-PATH=$tmp/bin:$PATH
-cat >"$tmp/bin/podman" <<EOF
-#!/bin/sh
-exec $podman --root $tmp/pod/root --runroot $tmp/pod/run \\
-  --tmpdir $tmp/pod/tmp --storage-driver overlay "\$@"
-EOF
-chmod +x "$tmp/bin/podman"
-# Within the limits of whoever runs the test; crun wants another cgroup layout
-# than many hosts have.
-cat >"$CONTAINERS_CONF" <<'EOF'
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-log_driver = "k8s-file"
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-EOF
-
-cgroups() {
-  find /sys/fs/cgroup -maxdepth 3 -type d -name libpod_parent 2>/dev/null | sort
-}
-cgroups_before=$(cgroups)
-
-leave_containers() {
-  podman rm --all --force --time 5 >/dev/null 2>&1
-  podman umount --all >/dev/null 2>&1
-  # podman keeps its store a mount of its own.
-  umount "$tmp/pod/root/overlay" 2>/dev/null
-  wait_for 5 leave_cgroups # what watched the containers ends after them
-}
-
-# Those that were not there before; an empty directory is nobody's.
-leave_cgroups() {
-  local name left=0
-  while read -r name; do
-    find "$name" -depth -type d -exec rmdir {} + 2>/dev/null || left=1
-  done < <(cgroups | comm -13 <(echo "$cgroups_before") -)
-  return "$left"
-}
-trap 'leave_containers; leave_root; tap_cleanup' EXIT
+mkdir "$bpffs"
 
 # A free port, above those that programs get by themselves.
 free_port() {
@@ -142,10 +97,6 @@ compose() { # FILE SERVICE
   podman run --detach --name "$2" "${arguments[@]}"
 }
 
-state() { # SERVICE FIELD
-  podman inspect --format "{{.State.$2}}" "$1"
-}
-
 ended() { # SERVICE
   [ "$(state "$1" Status)" = exited ]
 }
@@ -174,11 +125,7 @@ seccomp() {
 plan 22
 distribution "$source" || finish
 bare_root "$tmp/root" || finish
-import() {
-  tar -C "$root" --exclude='./dev/*' -c . | podman import - localhost/bare
-}
-ok "podman has it" import || finish
-rm -rf "$root"
+ok "podman has it" import_root localhost/bare || finish
 ok "the image is built" podman build --network host \
   --build-arg BASE=localhost/bare -t localhost/proctrace \
   -f "$source/packaging/container/Containerfile" "$source" || finish

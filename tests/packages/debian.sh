@@ -8,7 +8,7 @@
 # shellcheck disable=SC2317 # functions that `ok` and `wait_for` call
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/root.sh"
-need debootstrap dpkg-buildpackage dh lintian apt-get setpriv
+need debootstrap dpkg-buildpackage dh lintian apt-get
 
 source=proctrace
 examples=/usr/share/doc/collectd-proctrace/examples
@@ -19,21 +19,8 @@ tmpdir
 # collectd runs as another user there.
 chmod 755 "$tmp"
 
-build() {
-  (cd "$tmp/$source" && dpkg-checkbuilddeps && dpkg-buildpackage -us -uc -b)
-}
-
-# The package that is not the debugging symbols.
-package() {
-  find "$tmp" -maxdepth 1 -name 'collectd-proctrace_*.deb'
-}
-
 depends_on() { # PACKAGE
   dpkg-deb -f "$(package)" Depends | tr ',' '\n' | grep -qE "^ *$1( |\$)"
-}
-
-install() { # APT-OPTION...
-  inside apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends install "$@"
 }
 
 # What the package's scripts and collectd may not change.
@@ -96,7 +83,7 @@ bpf_missing() {
 
 plan 29
 distribution "$tmp/$source" || finish
-ok "dpkg-buildpackage -us -uc -b" build || finish
+ok "dpkg-buildpackage -us -uc -b" build_package "$tmp/$source" || finish
 is "$(lintian --allow-root --fail-on none --tag-display-limit 0 \
   "$tmp"/*.changes 2>&1 | grep -vE '^running as root|^[NIP]:')" "" \
   "lintian has nothing to say"

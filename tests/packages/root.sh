@@ -6,7 +6,10 @@
 #
 #   need debootstrap lintian    # commands, or the test is skipped
 #   distribution "$tmp/source"  # the source archive, unpacked
+#   build_package DIRECTORY     # Debian's, of it, to beside it
+#   package                     # its path
 #   bare_root "$tmp/root"       # debootstrap
+#   install PACKAGE...          # apt-get there
 #   inside COMMAND...           # in the last root, with /proc, /sys and its bpf
 #   leave_root                  # unmounts what `inside` needs
 
@@ -15,6 +18,9 @@
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+# A make that runs the test would hand its variables, TESTS too, to those that
+# build the package: which would run the test.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 root=
 mounted=()
@@ -49,6 +55,16 @@ mirror() {
 
 distribution() { # DIRECTORY
   ok "the source archive" make -s distdir distdir="$1"
+}
+
+build_package() { # DIRECTORY
+  (cd "$1" && dpkg-checkbuilddeps && dpkg-buildpackage -us -uc -b)
+}
+
+# The one that is not the debugging symbols.
+package() {
+  # shellcheck disable=SC2154 # tap.sh sets it
+  find "$tmp" -maxdepth 1 -name 'collectd-proctrace_*.deb'
 }
 
 # What root.sh makes of apt's set-up, in a root: sources and proxies.
@@ -95,6 +111,10 @@ leave_root() {
 
 inside() { # COMMAND...
   chroot "$root" "$@"
+}
+
+install() { # APT-OPTION...
+  inside apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends install "$@"
 }
 
 # Mounts first: what tap.sh then removes must be ours alone.
