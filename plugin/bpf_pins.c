@@ -436,7 +436,10 @@ static bool prepare(const char *directory, gid_t group, char *reason,
     rmdir(directory); /* if it is empty, it may be of now */
     return false;
   }
-  return give(directory, group, 0750, reason, size);
+  if (give(directory, group, 0750, reason, size))
+    return true;
+  rmdir(directory); /* likewise */
+  return false;
 }
 
 /* Two loaders at a time would each remove the other's. */

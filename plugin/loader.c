@@ -205,14 +205,15 @@ static bool fit(struct request *request) {
 }
 
 /* The group has to get there: systemd closes /sys/fs/bpf to all but root. */
-static void check_way(const char *directory) {
+static void check_way(const char *directory, gid_t group) {
   char path[512];
   struct stat info;
   snprintf(path, sizeof(path), "%s", directory);
   for (char *end = strrchr(path, '/'); end != NULL && end != path;
        end = strrchr(path, '/')) {
     *end = '\0';
-    if (stat(path, &info) == 0 && !(info.st_mode & S_IXOTH))
+    if (stat(path, &info) == 0 && !(info.st_mode & S_IXOTH) &&
+        !(info.st_gid == group && info.st_mode & S_IXGRP))
       say("warning: %s is closed to all but its owner and group, collectd as "
           "an ordinary user too; chmod o+x %s lets it through",
           path, path);
@@ -243,7 +244,7 @@ static int load(struct request *request) {
     say("%s", reason);
     status = FAILED;
   } else {
-    check_way(request->directory);
+    check_way(request->directory, group);
   }
   close_programs(programs);
   return status;
