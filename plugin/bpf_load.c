@@ -359,6 +359,7 @@ static bool load_most(struct bpf_programs *programs, bool with_threads,
   programs->setup.probes &= ~EXIT_RECORDS;
   programs->state.probes = programs->setup.probes;
   programs->state.exact_submitter = kernel.block_io_start;
+  programs->state.memory = memory_taken(&programs->fds);
   return true;
 }
 

@@ -63,6 +63,7 @@ struct probe_state {
   } maps[PROBE_MAPS];
   bool exits;               /* records of processes that end */
   bool exact_submitter;     /* blockio: a request is told of who made it */
+  uint64_t memory;          /* bytes of kernel memory that the maps take */
   char reason[PROBES][256]; /* why one that was wanted does not run */
 };
 
@@ -127,9 +128,9 @@ struct bpf_module {
   int (*read_losses)(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]);
   void (*read_cost)(struct bpf_programs *programs, enum probe probe,
                     struct probe_cost *out);
-  /* Entries of the maps of what is in flight, and bytes that all maps take. */
+  /* Entries of the maps of what is in flight. */
   void (*read_fill)(struct bpf_programs *programs, unsigned *requests,
-                    unsigned *connects, uint64_t *memory);
+                    unsigned *connects);
 
   /* A system call's name in `out`, "nr<N>" for one without; and the number
    * that a name has on this machine, or -1. */

@@ -72,7 +72,10 @@ int read_losses(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]);
 void read_cost(struct bpf_programs *programs, enum probe probe,
                struct probe_cost *out);
 void read_fill(struct bpf_programs *programs, unsigned *requests,
-               unsigned *connects, uint64_t *memory);
+               unsigned *connects);
+/* Bytes that the kernel keeps for the maps; all are made as large as they get.
+ */
+uint64_t memory_taken(const struct map_fds *fds);
 
 /* Room in `watch` for children that no one has seen yet. */
 #define HEIRS_ROOM 4096

@@ -204,7 +204,7 @@ static unsigned count_entries(int map) {
   return n;
 }
 
-static uint64_t memory_taken(int fd) {
+static uint64_t map_memory(int fd) {
   char path[64], line[128];
   unsigned long long bytes = 0;
   snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
@@ -217,13 +217,16 @@ static uint64_t memory_taken(int fd) {
   return bytes;
 }
 
-void read_fill(struct bpf_programs *programs, unsigned *requests,
-               unsigned *connects, uint64_t *memory) {
-  const struct map_fds *fds = &programs->fds;
-  *requests = count_entries(fds->requests);
-  *connects = count_entries(fds->connects);
-  *memory = memory_taken(fds->watch) + memory_taken(fds->requests) +
-            memory_taken(fds->connects);
+uint64_t memory_taken(const struct map_fds *fds) {
+  uint64_t bytes = map_memory(fds->watch) + map_memory(fds->requests) +
+                   map_memory(fds->connects);
   for (int i = 0; i < PROBE_MAPS; i++)
-    *memory += memory_taken(fds->results[i]);
+    bytes += map_memory(fds->results[i]);
+  return bytes;
+}
+
+void read_fill(struct bpf_programs *programs, unsigned *requests,
+               unsigned *connects) {
+  *requests = count_entries(programs->fds.requests);
+  *connects = count_entries(programs->fds.connects);
 }

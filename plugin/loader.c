@@ -5,30 +5,28 @@
  */
 #include "bpf_pins.h"
 #include "bpf_programs.h"
+#include "log.h"
+#include "metrics.h"
+#include "probes_plan.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
-#include <seccomp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DONE = 0, FAILED = 1, USAGE = 2 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, IN_PART = 3 };
 
-static const char *const probe_names[PROBES] = {
-    [PROBE_SYSCALL] = "syscall", [PROBE_RUNQUEUE] = "runqueue",
-    [PROBE_BLOCKIO] = "blockio", [PROBE_TCPCONNECT] = "tcpconnect",
-    [PROBE_MMAP] = "mmap",
-};
+extern const struct bpf_module proctrace_bpf_module;
 
 struct request {
   const char *directory, *group;
-  struct probe_setup setup;
-  unsigned processes, memory_mib;
+  struct probe_options probes;
+  unsigned processes;
   bool threads, json;
 };
 
@@ -42,7 +40,7 @@ static const char usage[] =
     "  --pin DIR            on a BPF file system [" PINS_DEFAULT "]\n"
     "  --json               status as JSON\n"
     "of load:\n"
-    "  --group NAME         may read them, and say whom to watch [collectd]\n"
+    "  --group NAME|GID     may read them, and say whom to watch [collectd]\n"
     "  --probes LIST        of syscall, runqueue, blockio, tcpconnect, mmap\n"
     "                       [all], or none: the task iterator alone\n"
     "  --max-processes N    watched at a time [1000]\n"
@@ -53,16 +51,8 @@ static const char usage[] =
     "  --threads            numbers of each thread (option PerThread)\n"
     "\n"
     "Lists are parted by commas. Exit status: 0 done, 1 failed, 2 wrong "
-    "usage.\n";
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("proctrace-bpf: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  va_end(arguments);
-}
+    "usage,\n"
+    "3 loaded, but for a probe that the kernel refused.\n";
 
 /* --- arguments --- */
 
@@ -75,7 +65,8 @@ static bool read_probes(char *list, const char *option, unsigned *out) {
     while (i < PROBES && strcmp(name, probe_names[i]) != 0)
       i++;
     if (i == PROBES) {
-      say("%s %s: there are syscall, runqueue, blockio, tcpconnect and mmap",
+      log_error(
+          "%s %s: there are syscall, runqueue, blockio, tcpconnect and mmap",
           option, name);
       return false;
     }
@@ -84,18 +75,17 @@ static bool read_probes(char *list, const char *option, unsigned *out) {
   return true;
 }
 
-static bool read_names(char *list, struct probe_setup *setup) {
+static bool read_names(char *list, struct probe_options *probes) {
   for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
-    int number = seccomp_syscall_resolve_name(name);
-    if (number < 0) {
-      say("--latency-of %s: this machine has no such system call", name);
+    if (proctrace_bpf_module.syscall_number(name) < 0) {
+      log_error("--latency-of %s: this machine has no such system call", name);
       return false;
     }
-    if (setup->named_count == LATENCY_NAMES) {
-      say("--latency-of: at most %d system calls", LATENCY_NAMES);
+    if (probes->latency_of_count == LATENCY_NAMES) {
+      log_error("--latency-of: at most %d system calls", LATENCY_NAMES);
       return false;
     }
-    setup->named[setup->named_count++] = number;
+    probes->latency_of[probes->latency_of_count++] = name;
   }
   return true;
 }
@@ -110,7 +100,7 @@ static bool read_number(const char *text, const char *option, unsigned most,
     *out = (unsigned)number;
     return true;
   }
-  say("%s %s: want a number from 1 to %u", option, text, most);
+  log_error("%s %s: want a number from 1 to %u", option, text, most);
   return false;
 }
 
@@ -147,7 +137,7 @@ static bool read_option(int option, struct request *request) {
   switch (option) {
   case OPTION_PIN:
     if (optarg[0] != '/')
-      say("--pin %s: want an absolute path", optarg);
+      log_error("--pin %s: want an absolute path", optarg);
     request->directory = optarg;
     return optarg[0] == '/';
   case OPTION_JSON:
@@ -156,18 +146,18 @@ static bool read_option(int option, struct request *request) {
     request->group = optarg;
     return true;
   case OPTION_PROBES:
-    return read_probes(optarg, "--probes", &request->setup.probes);
+    return read_probes(optarg, "--probes", &request->probes.wanted);
   case OPTION_PROCESSES:
     return read_number(optarg, "--max-processes", 1000000, &request->processes);
   case OPTION_MEMORY:
-    return read_number(optarg, "--memory", 65536, &request->memory_mib);
+    return read_number(optarg, "--memory", 65536, &request->probes.memory_mib);
   case OPTION_COUNT_ONLY:
-    request->setup.syscall_latency = false;
+    request->probes.syscall_latency = false;
     return true;
   case OPTION_LATENCY_OF:
-    return read_names(optarg, &request->setup);
+    return read_names(optarg, &request->probes);
   case OPTION_HOST:
-    return read_probes(optarg, "--host", &request->setup.host);
+    return read_probes(optarg, "--host", &request->probes.host);
   case OPTION_THREADS:
     return request->threads = true;
   default:
@@ -177,30 +167,23 @@ static bool read_option(int option, struct request *request) {
 
 /* --- load --- */
 
+/* By name, or by number: in a container the host's groups have no names. */
 static bool find_group(const char *name, gid_t *out) {
   const struct group *group = getgrnam(name);
-  if (group == NULL)
-    say("there is no group %s; make it (groupadd --system %s) or name another "
-        "with --group",
-        name, name);
-  else
+  char *end;
+  errno = 0;
+  unsigned long number = strtoul(name, &end, 10);
+  if (group != NULL)
     *out = group->gr_gid;
-  return group != NULL;
-}
-
-/* As the plugin does: fewer shards before fewer processes. */
-static bool fit(struct request *request) {
-  struct probe_setup *setup = &request->setup;
-  uint64_t bytes = (uint64_t)request->memory_mib << 20;
-  setup->slots = 1 + request->processes;
-  setup->shards_most = 1024;
-  while (setup->shards_most > 1 && memory_of(setup) > bytes)
-    setup->shards_most /= 2;
-  while (setup->slots > 2 && memory_of(setup) > bytes)
-    setup->slots -= (setup->slots + 15) / 16;
-  if (setup->slots != 1 + request->processes)
-    say("--memory %u is enough for %u processes and not %u",
-        request->memory_mib, setup->slots - 1, request->processes);
+  else if (isdigit((unsigned char)name[0]) && *end == '\0' && errno == 0 &&
+           number < (gid_t)-1)
+    *out = (gid_t)number;
+  else {
+    log_error("there is no group %s; make it (groupadd --system %s) or name "
+              "another with --group",
+              name, name);
+    return false;
+  }
   return true;
 }
 
@@ -214,34 +197,44 @@ static void check_way(const char *directory, gid_t group) {
     *end = '\0';
     if (stat(path, &info) == 0 && !(info.st_mode & S_IXOTH) &&
         !(info.st_gid == group && info.st_mode & S_IXGRP))
-      say("warning: %s is closed to all but its owner and group, collectd as "
-          "an ordinary user too; chmod o+x %s lets it through",
-          path, path);
+      log_warning("%s is closed to all but its owner and group, collectd as "
+                  "an ordinary user too; chmod o+x %s lets it through",
+                  path, path);
   }
+}
+
+/* Those that were wanted and do not run; how many. */
+static unsigned say_refused(const struct probe_setup *setup,
+                            const struct bpf_programs *programs) {
+  unsigned refused = 0;
+  for (enum probe i = 0; i < PROBES; i++) {
+    if (!(setup->probes & ~programs->state.probes & PROBE_BIT(i)))
+      continue;
+    log_error("the probe %s does not run: %s", probe_names[i],
+              programs->state.reason[i]);
+    refused++;
+  }
+  return refused;
 }
 
 static int load(struct request *request) {
   char reason[512];
   gid_t group;
-  if (!find_group(request->group, &group) || !fit(request))
+  struct probe_setup setup;
+  if (!find_group(request->group, &group))
     return FAILED;
+  probes_plan(&request->probes, &proctrace_bpf_module, request->processes, 0,
+              &setup);
   struct bpf_programs *programs =
-      open_programs(request->threads, &request->setup, reason, sizeof(reason));
+      open_programs(request->threads, &setup, reason, sizeof(reason));
   if (programs == NULL) {
-    say("%s", reason);
+    log_error("%s", reason);
     return FAILED;
   }
-  int status = DONE;
-  for (enum probe i = 0; i < PROBES; i++) {
-    if (!(request->setup.probes & ~programs->state.probes & PROBE_BIT(i)))
-      continue;
-    say("the probe %s does not run: %s", probe_names[i],
-        programs->state.reason[i]);
-    status = FAILED;
-  }
+  int status = say_refused(&setup, programs) > 0 ? IN_PART : DONE;
   if (!pin_programs(programs, request->directory, group, reason,
                     sizeof(reason))) {
-    say("%s", reason);
+    log_error("%s", reason);
     status = FAILED;
   } else {
     check_way(request->directory, group);
@@ -254,17 +247,11 @@ static int unload(struct request *request) {
   char reason[512];
   if (remove_pins(request->directory, reason, sizeof(reason)))
     return DONE;
-  say("%s", reason);
+  log_error("%s", reason);
   return FAILED;
 }
 
 /* --- status --- */
-
-static const char *const loss_names[PROBE_LOSSES] = {
-    [PROBE_LOSS_STORAGE] = "storage",   [PROBE_LOSS_WATCH] = "watch",
-    [PROBE_LOSS_REQUESTS] = "requests", [PROBE_LOSS_CONNECTS] = "connects",
-    [PROBE_LOSS_CELLS] = "cells",       [PROBE_LOSS_CLOCK] = "clock",
-};
 
 /* A string of ours: no control characters, but quotes there may be. */
 static void print_quoted(const char *text) {
@@ -314,7 +301,7 @@ static void print_losses(struct bpf_programs *programs, bool json) {
     printf("dropped          ");
   for (int i = 0; i < PROBE_LOSSES; i++)
     printf(json ? "%s\"%s\": %llu" : "%s%s %llu", i == 0 ? "" : ", ",
-           loss_names[i], (unsigned long long)losses[i]);
+           probe_loss_names[i], (unsigned long long)losses[i]);
   fputs(json ? "}" : "\n", stdout);
 }
 
@@ -322,8 +309,8 @@ static void print_status(const struct request *request,
                          struct bpf_programs *programs, unsigned watched) {
   pid_t reader = find_reader(request->directory);
   unsigned requests, connects;
-  uint64_t memory;
-  read_fill(programs, &requests, &connects, &memory);
+  unsigned long long memory = programs->state.memory;
+  read_fill(programs, &requests, &connects);
   if (request->json) {
     printf("{\n  \"version\": \"" PROCTRACE_VERSION "\",\n  \"pins\": ");
     print_quoted(programs->pins);
@@ -331,7 +318,7 @@ static void print_status(const struct request *request,
            "  \"requests\": %u,\n  \"connects\": %u,\n  \"memory\": %llu,\n"
            "  \"probes\": [",
            (int)reader, watched, programs->setup.slots, requests, connects,
-           (unsigned long long)memory);
+           memory);
   } else {
     printf("pins             %s\n", programs->pins);
     if (reader != 0)
@@ -341,8 +328,7 @@ static void print_status(const struct request *request,
     printf("watched          %u of %u\n"
            "in flight        %u block requests, %u TCP connects\n"
            "kernel memory    %llu bytes\n",
-           watched, programs->setup.slots - 1, requests, connects,
-           (unsigned long long)memory);
+           watched, programs->setup.slots - 1, requests, connects, memory);
   }
   for (enum probe i = 0; i < PROBES; i++)
     print_probe(programs, i, request->json);
@@ -358,7 +344,7 @@ static int status(struct request *request) {
   struct bpf_programs *programs =
       look_at_pinned(request->directory, reason, sizeof(reason));
   if (programs == NULL) {
-    say("%s", reason);
+    log_error("%s", reason);
     return FAILED;
   }
   print_status(request, programs, count_watched(programs));
@@ -374,9 +360,10 @@ int main(int argc, char **argv) {
   struct request request = {
       .directory = PINS_DEFAULT,
       .group = "collectd",
-      .setup = {.probes = PROBE_BIT(PROBES) - 1, .syscall_latency = true},
+      .probes = {.wanted = PROBE_BIT(PROBES) - 1,
+                 .syscall_latency = true,
+                 .memory_mib = 32},
       .processes = 1000,
-      .memory_mib = 32,
   };
   int option;
   while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {

@@ -185,6 +185,12 @@ const char *const probe_names[PROBES] = {
     [PROBE_MMAP] = "mmap",
 };
 
+const char *const probe_loss_names[PROBE_LOSSES] = {
+    [PROBE_LOSS_STORAGE] = "storage",   [PROBE_LOSS_WATCH] = "watch",
+    [PROBE_LOSS_REQUESTS] = "requests", [PROBE_LOSS_CONNECTS] = "connects",
+    [PROBE_LOSS_CELLS] = "cells",       [PROBE_LOSS_CLOCK] = "clock",
+};
+
 #define PROBED (SCOPE_PROCESS | SCOPE_GROUP)
 #define SYSCALL PROBE_BIT(PROBE_SYSCALL)
 #define TIMED (SYSCALL | NEEDS_LATENCY)

@@ -38,6 +38,9 @@ extern const size_t metric_count;
 /* As in the option Probe. */
 extern const char *const probe_names[PROBES];
 
+/* What programs lose, in self behind "dropped_probe_". */
+extern const char *const probe_loss_names[PROBE_LOSSES];
+
 /* How a row of a probe finds its values in a book. */
 enum probe_row {
   ROW_COUNTER,

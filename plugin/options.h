@@ -9,7 +9,7 @@
 #ifndef PROCTRACE_OPTIONS_H
 #define PROCTRACE_OPTIONS_H
 
-#include "probes.h"
+#include "probes_plan.h"
 
 enum source_choice { SOURCE_AUTO, SOURCE_BPF, SOURCE_PROCFS };
 

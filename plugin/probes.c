@@ -120,7 +120,7 @@ static void read_costs(struct probes *probes) {
     probes->missed += probes->cost[i].missed;
   }
   probes->module->read_fill(probes->programs, &probes->requests,
-                            &probes->connects, &probes->memory);
+                            &probes->connects);
 }
 
 void probes_update(struct probes *probes, struct selection *selection,
@@ -202,6 +202,9 @@ void probes_attach(struct probes *probes, struct selection *selection,
     return;
   probes->state = *probes->module->probes(programs);
   probes->setup = *probes->module->setup(programs);
+  for (unsigned i = 0; i < probes->setup.named_count; i++)
+    probes->module->syscall_name(probes->setup.named[i], probes->named[i],
+                                 sizeof(probes->named[i]));
   probes->style.by_time = probes->setup.syscall_latency;
   probes->programs = programs;
   say_reasons(probes, wanted);

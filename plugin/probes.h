@@ -12,24 +12,6 @@
 #include "books.h"
 #include "select.h"
 
-/* What the operator wants. */
-struct probe_options {
-  unsigned wanted, host; /* PROBE_BIT() */
-  bool syscall_latency;
-  char *latency_of[LATENCY_NAMES];
-  unsigned latency_of_count;
-  unsigned names, percentiles[PERCENTILES_MOST], percentile_count;
-  unsigned memory_mib;
-};
-
-/*
- * What to ask of the module for so many processes and groups with heirs: names
- * to numbers, and as many shards or else slots as ProbeMemory allows.
- */
-void probes_plan(const struct probe_options *options,
-                 const struct bpf_module *module, unsigned processes,
-                 unsigned heirs, struct probe_setup *out);
-
 /*
  * Children that a process will have count in a slot of their group, the heirs',
  * until they are seen themselves.  A slot that was left rests: who counted
@@ -55,6 +37,7 @@ struct probes {
   struct bpf_programs *programs; /* NULL: nothing runs */
   struct probe_state state;
   struct probe_setup setup;
+  char named[LATENCY_NAMES][SYSCALL_NAME_SIZE]; /* of setup.named */
   struct book_style style;
   struct results *results;
   struct cells cells;
@@ -71,7 +54,6 @@ struct probes {
   uint64_t earlier_losses[PROBE_LOSSES], earlier_missed; /* other programs' */
   size_t unprobed; /* processes without a slot, in this interval */
   unsigned requests, connects;
-  uint64_t memory;
   struct probe_cost cost[PROBES];
   bool said_short, said_read;
 };

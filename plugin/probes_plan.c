@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "probes.h"
+#include "probes_plan.h"
 
 #include "log.h"
 
@@ -54,8 +54,10 @@ static void fit(const struct bpf_module *module, unsigned memory_mib,
     return;
   unsigned wanted = setup->slots;
   setup->slots = fit_slots(module, *setup, bytes);
-  log_warning("ProbeMemory %u is enough to probe %u processes and not %u",
-              memory_mib, setup->slots - 1, wanted - 1);
+  log_warning(
+      "%u MiB (ProbeMemory, or --memory of proctrace-bpf) are enough to "
+      "probe %u processes and not %u",
+      memory_mib, setup->slots - 1, wanted - 1);
 }
 
 void probes_plan(const struct probe_options *options,

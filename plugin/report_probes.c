@@ -44,14 +44,11 @@ static void tell_call(const struct telling *telling, const char *syscall,
 static void tell_named_calls(const struct telling *telling) {
   const struct probes *probes = telling->probes;
   for (unsigned i = 0; i < probes->setup.named_count; i++) {
-    char syscall[SYSCALL_NAME_SIZE];
-    int number = probes->setup.named[i];
-    int cell = cells_find(&probes->cells, number);
-    probes->module->syscall_name(number, syscall, sizeof(syscall));
+    int cell = cells_find(&probes->cells, probes->setup.named[i]);
     struct calls sum = {0};
     if (cell >= 0)
       sum = telling->book->cells[cell];
-    tell_call(telling, syscall, sum);
+    tell_call(telling, probes->named[i], sum);
   }
 }
 
@@ -131,10 +128,8 @@ static void tell_latencies(const struct telling *telling) {
     return;
   }
   for (unsigned i = 0; i < probes->setup.named_count; i++) {
-    char syscall[SYSCALL_NAME_SIZE], name[DATA_MAX_NAME_LEN];
-    probes->module->syscall_name(probes->setup.named[i], syscall,
-                                 sizeof(syscall));
-    fill_in(name, sizeof(name), metric->type_instance, syscall);
+    char name[DATA_MAX_NAME_LEN];
+    fill_in(name, sizeof(name), metric->type_instance, probes->named[i]);
     tell_latency(telling, name, (enum latency)(LATENCY_NAMED + i));
   }
 }
@@ -208,24 +203,20 @@ static void send_cost(struct sender *sender, enum probe probe,
   send_of_probe(sender, "operations", probe, "_runs", cost->runs);
 }
 
+static void send_loss(struct sender *sender, const char *what, uint64_t lost) {
+  char name[DATA_MAX_NAME_LEN];
+  snprintf(name, sizeof(name), "dropped_probe_%s", what);
+  send_counter(sender, "operations", name, lost);
+}
+
 static void send_probe_losses(struct sender *sender,
                               const struct probes *probes) {
-  const uint64_t *losses = probes->losses;
-  const struct {
-    const char *name;
-    uint64_t lost;
-  } rows[] = {
-      {"dropped_probe_storage", losses[PROBE_LOSS_STORAGE]},
-      {"dropped_probe_watch", losses[PROBE_LOSS_WATCH] + probes->not_watched},
-      {"dropped_probe_requests", losses[PROBE_LOSS_REQUESTS]},
-      {"dropped_probe_connects", losses[PROBE_LOSS_CONNECTS]},
-      {"dropped_probe_cells", losses[PROBE_LOSS_CELLS]},
-      {"dropped_probe_clock", losses[PROBE_LOSS_CLOCK]},
-      {"dropped_probe_missed", probes->missed},
-      {"dropped_probe_results", probes->not_read},
-  };
-  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-    send_counter(sender, "operations", rows[i].name, rows[i].lost);
+  for (int i = 0; i < PROBE_LOSSES; i++)
+    send_loss(sender, probe_loss_names[i],
+              probes->losses[i] +
+                  (i == PROBE_LOSS_WATCH ? probes->not_watched : 0));
+  send_loss(sender, "missed", probes->missed);
+  send_loss(sender, "results", probes->not_read);
 }
 
 void send_probes_self(struct sender *sender) {
@@ -248,6 +239,6 @@ void send_probes_self(struct sender *sender) {
   if (running & PROBE_BIT(PROBE_TCPCONNECT))
     send_gauge(sender, "count", "probe_connects", probes->connects);
   send_gauge(sender, "count", "unprobed", (double)probes->unprobed);
-  send_gauge(sender, "memory", "probes", (double)probes->memory);
+  send_gauge(sender, "memory", "probes", (double)probes->state.memory);
   send_probe_losses(sender, probes);
 }

@@ -14,10 +14,9 @@
 #include "bpf_loader.h"
 #include "log.h"
 #include "metrics.h"
-#include "probes.h"
+#include "probes_plan.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,15 +36,6 @@ static double now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-void log_line(enum log_level level, const char *format, ...) {
-  (void)level;
-  va_list arguments;
-  va_start(arguments, format);
-  vfprintf(stderr, format, arguments);
-  va_end(arguments);
-  fputc('\n', stderr);
 }
 
 /* --- open and close --- */
@@ -228,10 +218,7 @@ static void count_events(char *event) {
 
 static void show_memory(char *unused) {
   (void)unused;
-  unsigned requests, connects;
-  uint64_t bytes;
-  module->read_fill(programs, &requests, &connects, &bytes);
-  printf("%llu %llu\n", (unsigned long long)bytes,
+  printf("%llu %llu\n", (unsigned long long)module->probes(programs)->memory,
          (unsigned long long)module->memory_of(&setup));
 }
 

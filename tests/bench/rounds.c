@@ -20,7 +20,6 @@
 #include "select.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -28,15 +27,6 @@
 #include <unistd.h>
 
 enum { SPARE_DESCRIPTORS = 100 };
-
-void log_line(enum log_level level, const char *format, ...) {
-  (void)level;
-  va_list arguments;
-  va_start(arguments, format);
-  vfprintf(stderr, format, arguments);
-  va_end(arguments);
-  fputc('\n', stderr);
-}
 
 #define GROUPS                                                                 \
   (GROUP_BASIC | GROUP_STATE | GROUP_MEMORY | GROUP_CPU |                      \

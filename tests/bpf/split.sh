@@ -21,7 +21,7 @@ loader=$PWD/proctrace-bpf
 # Any group that is not root's, by name; nobody is in it but our collectd.
 group=$(getent group | awk -F: '$3 > 0 && $3 < 1000 && $4 == "" {print $1; exit}')
 gid=$(getent group "$group" | cut -d: -f3)
-plan 49
+plan 55
 # What a BPF file system has of its own cannot be removed with the directory.
 trap 'umount -l "$tmp/bpf"; tap_cleanup' EXIT
 
@@ -74,6 +74,29 @@ ok "unload" "$loader" unload --pin "$pins"
 ok "leaves nothing at all" test ! -e "$pins"
 ok "unload again is no error" "$loader" unload --pin "$pins"
 
+ok "a group may be a number" "$loader" load --pin "$pins" --group "$gid"
+is "$(stat -c '%G' "$pins")" "$group" "as it is in a container"
+
+# The kernel refuses one program: which system call that is, a load tells. libbpf
+# asks twice, for the verifier's log.
+if command -v strace >/dev/null; then
+  strace -v -o "$tmp/calls" -e trace=bpf "$loader" load --pin "$pins" \
+    --group "$group" 2>/dev/null
+  nth=$(awk '/PROG_LOAD.*"block_rq_comple/ {print NR; exit}' "$tmp/calls")
+  strace -o /dev/null -e trace=bpf \
+    -e "inject=bpf:error=EACCES:when=$nth..$((nth + 1))" "$loader" load \
+    --pin "$pins" --group "$group" 2>"$tmp/said"
+  is "$?" 3 "a load without a probe that is refused is status 3"
+  ok "which it names" grep -q "the probe blockio does not run" "$tmp/said"
+  is "$("$loader" status --pin "$pins" | grep -c '^probe.*attached')" 4 \
+    "the others are attached"
+else
+  for what in "status 3" "which it names" "the others are attached"; do
+    skip "a probe is refused: $what" "strace is not installed"
+  done
+fi
+"$loader" unload --pin "$pins"
+
 # A load that fails on its way: no room for one more directory's entries.
 mkdir -m 700 "$pins"
 mkdir "$pins/current"
@@ -94,29 +117,33 @@ coproc probe {
 work_pid=$probe_PID
 tap_pids+=("$work_pid")
 read -r -t 30 -u "${probe[0]}" said || diag "no workload: ${said-}"
-round() {
+
+counts_calls() { # TEXT: of a round of the workload, which says how many it made
+  local at before
+  at=$(next_read)
+  before=$(value "$at" "$of_work" operations-syscalls)
   echo >&"${probe[1]}"
-  # It says how many calls it made with this round.
   read -r -t 60 -u "${probe[0]}" said
-  calls=$(echo "$said" | cut -d' ' -f2)
+  at=$(next_read)
+  is "$(($(value "$at" "$of_work" operations-syscalls) - before))" \
+    "$(echo "$said" | cut -d' ' -f2)" "$1"
 }
 
 load || diag "$(cat "$tmp/said")"
 collectd_start <<-EOF
 	PinPath "$pins"
 	Process "probe$me"
-	<Probe "syscall">
-	</Probe>
+	Probe "syscall"
+	Probe "blockio"
 EOF
 of_work=probe$me-$work_pid
 at=$(next_read)
 is "$(value "$at" self gauge-source_bpf)" 1 "values come from the pins"
-before=$(value "$at" "$of_work" operations-syscalls)
-round
+counts_calls "the calls of a process of root are counted"
 at=$(next_read)
-is "$(($(value "$at" "$of_work" operations-syscalls) - before))" "$calls" \
-  "the calls of a process of root are counted"
-ok "with their latency" test -n "$(value "$at" "$of_work" latency-syscall-p99)"
+ok "with their latency" test -n "$(column "$of_work" latency-syscall-p99)"
+ok "block I/O of the host is told" test -n \
+  "$(value "$at" host operations-blockio_read)"
 is "$(value "$at" "$of_work" derive-wait_sum_ns | wc -l)" 1 \
   "and all else that only the iterator tells"
 is "$(complaints)" "" "without a complaint"
@@ -154,12 +181,7 @@ collectd=$first
 # Other pins, none, and pins again.
 load
 wait_for 10 logged "others now, and used"
-at=$(next_read)
-before=$(value "$at" "$of_work" operations-syscalls)
-round
-at=$(next_read)
-is "$(($(value "$at" "$of_work" operations-syscalls) - before))" "$calls" \
-  "after another load the calls go on being counted"
+counts_calls "after another load the calls go on being counted"
 "$loader" unload --pin "$pins"
 wait_for 10 logged "pins are gone"
 is "$(value "$(next_read)" self gauge-source_procfs)" 1 \
@@ -168,11 +190,7 @@ load
 wait_for 10 logged "are back, and used"
 at=$(next_read)
 is "$(value "$at" self gauge-source_bpf)" 1 "and from pins when they are back"
-before=$(value "$at" "$of_work" operations-syscalls)
-round
-at=$(next_read)
-is "$(($(value "$at" "$of_work" operations-syscalls) - before))" "$calls" \
-  "the calls are counted again"
+counts_calls "the calls are counted again"
 for series in operations-syscalls ps_cputime derive-wait_sum_ns \
   contextswitch-voluntary; do
   ok "$series has never fallen" never_falls "$of_work" "$series"
