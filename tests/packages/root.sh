@@ -26,6 +26,8 @@ root=
 mounted=()
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
+unshare --mount mount -t proc proc /proc 2>/dev/null ||
+  skip_all "nothing can be mounted here"
 
 need() { # COMMAND...
   local command
