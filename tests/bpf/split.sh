@@ -16,12 +16,13 @@ if [ -z "${SPLIT_MOUNTED-}" ]; then
 fi
 mount -t bpf -o mode=0755 bpf "$tmp/bpf" 2>/dev/null ||
   skip_all "a BPF file system cannot be mounted"
+PATH=$PATH:/usr/sbin:/sbin
 pins=$tmp/bpf/proctrace
 loader=$PWD/proctrace-bpf
 # Any group that is not root's, by name; nobody is in it but our collectd.
 group=$(getent group | awk -F: '$3 > 0 && $3 < 1000 && $4 == "" {print $1; exit}')
 gid=$(getent group "$group" | cut -d: -f3)
-plan 55
+plan 57
 # What a BPF file system has of its own cannot be removed with the directory.
 trap 'umount -l "$tmp/bpf"; tap_cleanup' EXIT
 
@@ -196,12 +197,25 @@ for series in operations-syscalls ps_cputime derive-wait_sum_ns \
   ok "$series has never fallen" never_falls "$of_work" "$series"
 done
 
+# A new reader forgets what others watched, be it nonsense.
+reap "$collectd"
+rm -rf "$csv" "$tmp/log"
+# shellcheck disable=SC2317 # called by ok
+watched() {
+  bpftool map lookup pinned "$pins/current/watch" key 1 0 0 0
+}
+# shellcheck disable=SC2086 # words
+bpftool map update pinned "$pins/current/watch" key 1 0 0 0 value $number $number
+ok "what a reader watched stays when it ends" watched
+collectd_start <<<"PinPath \"$pins\""
+next_read >"$tmp/at"
+ok "a new one clears it" eval "! watched"
+
 # Pins of another version: here with a layout of another size.
 reap "$collectd"
 rm -rf "$csv" "$tmp/log"
 layout=$pins/current/layout
 rm "$layout"
-PATH=$PATH:/usr/sbin:/sbin
 bpftool map create "$layout" type array key 4 value 8 entries 1 name layout
 chgrp "$group" "$layout"
 chmod 440 "$layout"
