@@ -3,7 +3,6 @@
 #include "probed.h"
 
 #include <dirent.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -231,27 +230,8 @@ void wait_until_asleep(pid_t pid) {
 
 /* --- the plugin --- */
 
-/* Skips where nothing of BPF can work; all else is the plugin's to tell. */
-static void must_be_from_bpf(void) {
-  if (host_log_count(ANY_SEVERITY, "not from BPF") == 0)
-    return;
-  host_log_print();
-  if (geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0 &&
-      host_log_count(ANY_SEVERITY, "no right to load BPF") == 0)
-    fail_msg("BPF does not work");
-  skip();
-}
-
 void watch_by(const char *rules, const char *options) {
-  char module[PATH_MAX], text[PATH_MAX + 100];
-  assert_non_null(realpath(".libs/proctrace_bpf.so", module));
-  snprintf(text, sizeof(text), "Source 'bpf'; BpfModule '%s'", module);
-  host_load();
-  configure(text);
-  configure(rules);
-  configure(options);
-  host_init();
-  must_be_from_bpf();
+  start_bpf(BPF_MODULE, rules, options);
   read_times(2);
 }
 

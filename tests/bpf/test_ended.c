@@ -5,14 +5,12 @@
  */
 #include "../plugin/fixture.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,19 +68,10 @@ static double let_live(const char *name) {
   return sum;
 }
 
-static void start_bpf(const char *options) {
-  char module[PATH_MAX], text[PATH_MAX + 40];
-  assert_non_null(realpath(".libs/proctrace_bpf.so", module));
-  snprintf(text, sizeof(text), "Source 'bpf'; BpfModule '%s'", module);
-  host_load();
-  configure(text);
-  configure(options);
-  host_init();
-  if (host_log_count(ANY_SEVERITY, "not from BPF") > 0) {
-    host_log_print();
-    skip();
-  }
-  read_times(3); /* from the third on it knows who is new */
+/* From the third read on it knows who is new. */
+static void begin(const char *options) {
+  start_bpf(BPF_MODULE, options, "");
+  read_times(3);
 }
 
 /* 0 for a group that has had nobody yet. */
@@ -126,7 +115,7 @@ static void one_round_is_whole(const char *group) {
 
 static void short_lives_count_in_their_group(void **state) {
   (void)state;
-  start_bpf("Process 'mayfly'");
+  begin("Process 'mayfly'");
   one_round_is_whole("mayfly");
   sent("mayfly/ps_count", 0, 0);
   double counted = cpu_of("mayfly");
@@ -142,7 +131,7 @@ static void descendants_and_their_reads_count_once(void **state) {
   snprintf(options, sizeof(options),
            "<Select 'family'>; Pid %d; Children true; </Select>",
            (int)getpid());
-  start_bpf(options);
+  begin(options);
   one_round_is_whole("family");
   double calls = value("family/io_ops");
   let_live("anything");
@@ -156,7 +145,7 @@ static void descendants_and_their_reads_count_once(void **state) {
 /* Who is in no group counts in `other`, so that sums add up. */
 static void strangers_count_in_other(void **state) {
   (void)state;
-  start_bpf("Process 'nobody-has-this'");
+  begin("Process 'nobody-has-this'");
   double before = cpu_of("other");
   double used = let_live("mayfly");
   read_once();

@@ -6,7 +6,6 @@
  */
 #include "../plugin/fixture.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,19 +56,10 @@ static const char *of_worker(const char *what) {
 }
 
 static void start_flaky(const char *options) {
-  char module[PATH_MAX], text[PATH_MAX + 100];
-  assert_non_null(realpath("tests/bpf/.libs/flaky.so", module));
-  snprintf(text, sizeof(text),
-           "Source 'auto'; BpfModule '%s'; <Select 'burn'>; Pid %d; </Select>",
-           module, (int)worker);
-  host_load();
-  configure(text);
-  configure(options);
-  host_init();
-  if (host_log_count(ANY_SEVERITY, "not from BPF") > 0) {
-    host_log_print();
-    skip();
-  }
+  char rule[80];
+  snprintf(rule, sizeof(rule), "<Select 'burn'>; Pid %d; </Select>",
+           (int)worker);
+  start_bpf(FLAKY_MODULE, rule, options);
 }
 
 static void no_counter_jumps(void **state) {

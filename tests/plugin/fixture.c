@@ -2,7 +2,9 @@
 
 #include "fixture.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -46,6 +48,29 @@ void start(const char *options) {
   configure(root);
   configure(options);
   host_init();
+}
+
+/* All that can go wrong where BPF may be had is the plugin's to tell. */
+static void must_be_from_bpf(void) {
+  if (host_log_count(ANY_SEVERITY, "not from BPF") == 0)
+    return;
+  host_log_print();
+  if (geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0 &&
+      host_log_count(ANY_SEVERITY, "no right to load BPF") == 0)
+    fail_msg("BPF does not work");
+  skip();
+}
+
+void start_bpf(const char *module, const char *options, const char *more) {
+  char path[PATH_MAX], text[PATH_MAX + 100];
+  assert_non_null(realpath(module, path));
+  snprintf(text, sizeof(text), "Source 'bpf'; BpfModule '%s'", path);
+  host_load();
+  configure(text);
+  configure(options);
+  configure(more);
+  host_init();
+  must_be_from_bpf();
 }
 
 static void failed(const char *file, int line) {

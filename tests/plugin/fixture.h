@@ -45,6 +45,14 @@ void start(const char *options);
 /* The same without init and without ProcRoot, for one more <Plugin> block. */
 void configure(const char *options);
 
+/*
+ * Load it with two lists of options and this BPF module, to read the real
+ * /proc; skips the test where BPF programs cannot be loaded.
+ */
+#define BPF_MODULE ".libs/proctrace_bpf.so"
+#define FLAKY_MODULE "tests/bpf/.libs/flaky.so"
+void start_bpf(const char *module, const char *options, const char *more);
+
 /* Read once, or several times, an interval apart. */
 #define read_once() read_at(__FILE__, __LINE__, 1)
 #define read_times(n) read_at(__FILE__, __LINE__, n)

@@ -924,6 +924,16 @@ static void a_child_that_is_seen_has_a_slot_of_its_own(void **state) {
   assert_int_equal(calls_of_group("web"), 5);
 }
 
+/* 20, whose parent 7 has ended before anybody saw it; the slot where it counts.
+ */
+static unsigned leave_an_orphan(void) {
+  unsigned heirs = group("web")->heirs_slot;
+  bear(7, 20, "cgi");
+  being(20)->ppid = 1;
+  end(7);
+  return heirs;
+}
+
 /* Its parent had no group any more when it was seen. */
 static void a_child_without_a_group_counts_nowhere(void **state) {
   (void)state;
@@ -943,10 +953,7 @@ static void a_slot_of_heirs_is_used_again(void **state) {
   (void)state;
   rule("db", .command = TEXT("redis"));
   begin_with_children();
-  unsigned heirs = group("web")->heirs_slot;
-  bear(7, 20, "cgi");
-  being(20)->ppid = 1;
-  end(7);
+  unsigned heirs = leave_an_orphan();
   born(30, "redis");
   look();
   assert_int_equal(group("web")->heirs_slot, 0);
@@ -993,10 +1000,7 @@ static void intervals_of_procfs_do_not_count(void **state) {
   (void)state;
   rule("db", .command = TEXT("redis"));
   begin_with_children();
-  unsigned heirs = group("web")->heirs_slot;
-  bear(7, 20, "cgi");
-  being(20)->ppid = 1;
-  end(7);
+  unsigned heirs = leave_an_orphan();
   pids_known = false;
   for (int i = 0; i < 5; i++)
     look();
