@@ -70,22 +70,22 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev) {
   return 0;
 }
 
+static __always_inline void add_wakeup(__u32 slot) {
+  struct sched_stats *stats = sched_stats_of(slot);
+  if (stats != NULL)
+    ADD(stats->wakeups, 1);
+}
+
 /* The woken: who wakes it, or whom the interrupt that does has stopped, is of
  * no interest. */
 static __always_inline int count_wakeup(struct task_struct *woken) {
   struct thread_state *thread = get_thread(woken, false);
   if (thread == NULL)
     return 0;
-  if (thread->slot != SLOT_NONE) {
-    struct sched_stats *stats = sched_stats_of(thread->slot);
-    if (stats != NULL)
-      ADD(stats->wakeups, 1);
-  }
-  if (config.host_waits) {
-    struct sched_stats *stats = sched_stats_of(SLOT_HOST);
-    if (stats != NULL)
-      ADD(stats->wakeups, 1);
-  }
+  if (thread->slot != SLOT_NONE)
+    add_wakeup(thread->slot);
+  if (config.host_waits)
+    add_wakeup(SLOT_HOST);
   return 0;
 }
 

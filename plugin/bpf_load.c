@@ -219,9 +219,8 @@ static void choose_programs(struct bpf_programs *programs,
   }
 }
 
-static void size_maps(struct bpf_programs *programs) {
-  const struct probe_setup *setup = &programs->setup;
-  struct proctrace_bpf *skeleton = programs->skeleton;
+static struct bpf_map *results_map(const struct proctrace_bpf *skeleton,
+                                   enum probe_map map) {
   struct bpf_map *const results[PROBE_MAPS] = {
       [MAP_SYSCALL] = skeleton->maps.syscalls,
       [MAP_NAMED] = skeleton->maps.named,
@@ -229,13 +228,20 @@ static void size_maps(struct bpf_programs *programs) {
       [MAP_BLOCK] = skeleton->maps.blocks,
       [MAP_TCPCONNECT] = skeleton->maps.tcpconnects,
   };
+  return results[map];
+}
+
+static void size_maps(struct bpf_programs *programs) {
+  const struct probe_setup *setup = &programs->setup;
+  struct proctrace_bpf *skeleton = programs->skeleton;
   struct map_size sizes[PROBE_MAPS];
   size_results(setup, programs->shards, sizes);
   for (int i = 0; i < PROBE_MAPS; i++) {
+    struct bpf_map *results = results_map(skeleton, i);
     unsigned entries = sizes[i].entries;
-    bpf_map__set_max_entries(results[i], entries > 0 ? entries : 1);
+    bpf_map__set_max_entries(results, entries > 0 ? entries : 1);
     if (i == MAP_SYSCALL)
-      bpf_map__set_value_size(results[i], sizes[i].size);
+      bpf_map__set_value_size(results, sizes[i].size);
     programs->state.maps[i].elements = entries / setup->slots;
     programs->state.maps[i].size = sizes[i].size;
   }
@@ -257,13 +263,9 @@ static void note_maps(struct bpf_programs *programs) {
       .connects = bpf_map__fd(skeleton->maps.connects),
       .exits = bpf_map__fd(skeleton->maps.exits),
       .exit_count = bpf_map__fd(skeleton->maps.data_exits),
-      .results = {
-          [MAP_SYSCALL] = bpf_map__fd(skeleton->maps.syscalls),
-          [MAP_NAMED] = bpf_map__fd(skeleton->maps.named),
-          [MAP_SCHED] = bpf_map__fd(skeleton->maps.scheds),
-          [MAP_BLOCK] = bpf_map__fd(skeleton->maps.blocks),
-          [MAP_TCPCONNECT] = bpf_map__fd(skeleton->maps.tcpconnects),
-      }};
+  };
+  for (int i = 0; i < PROBE_MAPS; i++)
+    programs->fds.results[i] = bpf_map__fd(results_map(skeleton, i));
 }
 
 /* False, with warnings.program: this one is refused. */

@@ -3,6 +3,7 @@
 
 #include "procfs.h"
 #include "proctext.h"
+#include "room.h"
 
 #include "../bpf/proctrace.h"
 
@@ -13,41 +14,11 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-/* Room for one more element; NULL: no memory. */
-static void *reserve(void *array, size_t count, size_t *capacity, size_t size) {
-  if (count < *capacity)
-    return array;
-  size_t wanted = *capacity + *capacity / 2 + 256;
-  void *larger = realloc(array, wanted * size);
-  if (larger != NULL)
-    *capacity = wanted;
-  return larger;
-}
-
 static bool reserve_thread(struct bpf_pass *pass) {
   struct thread_list *list = &pass->threads;
-  void *room = reserve(list->threads, list->count, &list->capacity,
-                       sizeof(*list->threads));
-  if (room == NULL)
-    return false;
-  list->threads = room;
-  if (!pass->with_threads)
-    return true;
-  room = reserve(pass->numbers, list->count, &pass->numbers_capacity,
-                 sizeof(*pass->numbers));
-  if (room == NULL)
-    return false;
-  pass->numbers = room;
-  return true;
-}
-
-static bool reserve_process(struct process_list *list) {
-  void *room = reserve(list->processes, list->count, &list->capacity,
-                       sizeof(*list->processes));
-  if (room == NULL)
-    return false;
-  list->processes = room;
-  return true;
+  return make_room(list->threads, list->capacity, list->count + 1) &&
+         (!pass->with_threads ||
+          make_room(pass->numbers, pass->numbers_capacity, list->count + 1));
 }
 
 /* --- what the last pass has seen --- */
@@ -207,7 +178,7 @@ static bool add_process(struct bpf_pass *pass, struct snapshot *snapshot,
                         const struct task_record *head,
                         const struct process_record *record) {
   struct process_list *list = &pass->processes;
-  if (!reserve_process(list))
+  if (!make_room(list->processes, list->capacity, list->count + 1))
     return false;
   struct task *task = snapshot_add_task(snapshot);
   if (task == NULL)
@@ -255,7 +226,7 @@ static bool add_torn_process(struct bpf_pass *pass, struct snapshot *snapshot,
                              const struct task_record *head) {
   struct process_list *list = &pass->processes;
   size_t before = snapshot->count;
-  if (!reserve_process(list))
+  if (!make_room(list->processes, list->capacity, list->count + 1))
     return false;
   snapshot->complete &=
       procfs_scan_process(pass->procfs, snapshot, (pid_t)head->pid);

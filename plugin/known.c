@@ -2,6 +2,7 @@
 #include "known.h"
 
 #include "procfile.h"
+#include "room.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -68,18 +69,6 @@ struct known *known_find(struct known_table *table, pid_t pid) {
   return table->list[place];
 }
 
-static bool known_reserve(struct known_table *table) {
-  if (table->count < table->capacity)
-    return true;
-  size_t wanted = table->capacity + table->capacity / 2 + 64;
-  struct known **larger = realloc(table->list, wanted * sizeof(struct known *));
-  if (larger == NULL)
-    return false;
-  table->list = larger;
-  table->capacity = wanted;
-  return true;
-}
-
 static void known_init(struct known *known, const struct task *task) {
   *known = (struct known){.pid = task->pid, .start = task->start};
   for (int i = 0; i < KEPTS; i++)
@@ -95,7 +84,8 @@ struct known *known_get(struct known_table *table, const struct task *task) {
   struct known *known = known_find(table, task->pid);
   if (known == NULL) {
     known = malloc(sizeof(*known));
-    if (known == NULL || !known_reserve(table)) {
+    if (known == NULL ||
+        !make_room(table->list, table->capacity, table->count + 1)) {
       free(known);
       return NULL;
     }

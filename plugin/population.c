@@ -2,34 +2,10 @@
 #include "population.h"
 
 #include "books.h"
+#include "room.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool reserve_members(struct member ***array, size_t *capacity,
-                            size_t count) {
-  if (count <= *capacity)
-    return true;
-  size_t wanted = count + count / 4 + 64;
-  struct member **larger = realloc(*array, wanted * sizeof(*larger));
-  if (larger == NULL)
-    return false;
-  *array = larger;
-  *capacity = wanted;
-  return true;
-}
-
-bool reserve_indices(size_t **array, size_t *capacity, size_t count) {
-  if (count <= *capacity)
-    return true;
-  size_t wanted = count + count / 4 + 64;
-  size_t *larger = realloc(*array, wanted * sizeof(*larger));
-  if (larger == NULL)
-    return false;
-  *array = larger;
-  *capacity = wanted;
-  return true;
-}
 
 /* So long the missing may come back while scans don't list everyone. */
 #define INCOMPLETE_SCANS 10
@@ -119,8 +95,8 @@ struct member *population_find_gone(const struct selection *selection,
 
 struct member *population_add_ended(struct selection *selection,
                                     const struct task *task) {
-  if (!reserve_members(&selection->gone, &selection->gone_capacity,
-                       selection->gone_count + 1))
+  if (!make_room(selection->gone, selection->gone_capacity,
+                 selection->gone_count + 1))
     return NULL;
   struct member *member = member_new(task, true);
   if (member == NULL)
@@ -137,9 +113,9 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
   size_t old_count = selection->count, kept = 0, o = 0;
   struct member **members = NULL;
   size_t capacity = 0;
-  if (!reserve_members(&members, &capacity, snapshot->count) ||
-      !reserve_members(&selection->gone, &selection->gone_capacity,
-                       selection->gone_count + old_count)) {
+  if (!make_room(members, capacity, snapshot->count) ||
+      !make_room(selection->gone, selection->gone_capacity,
+                 selection->gone_count + old_count)) {
     free(members);
     return false;
   }

@@ -30,7 +30,4 @@ struct member *population_add_ended(struct selection *selection,
 
 void population_free(struct selection *selection);
 
-/* Make room for `count` elements; false: no memory, and nothing has changed. */
-bool reserve_indices(size_t **array, size_t *capacity, size_t count);
-
 #endif

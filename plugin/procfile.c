@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "procfile.h"
 
+#include "room.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -88,14 +90,8 @@ ssize_t proc_read_head(int root_fd, const char *path, struct text *text,
 }
 
 bool proc_numbers_add(struct proc_numbers *list, pid_t number) {
-  if (list->count == list->capacity) {
-    size_t wanted = list->capacity * 2 + 64;
-    pid_t *larger = realloc(list->numbers, wanted * sizeof(*larger));
-    if (larger == NULL)
-      return false;
-    list->numbers = larger;
-    list->capacity = wanted;
-  }
+  if (!make_room(list->numbers, list->capacity, list->count + 1))
+    return false;
   list->numbers[list->count++] = number;
   return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pss.h"
 
-#include "population.h"
+#include "room.h"
 
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ static void begin(struct pss *pss, const struct selection *selection) {
 static bool read_some(struct pss *pss, struct source *source,
                       struct snapshot *snapshot, struct selection *selection) {
   size_t *due = NULL, capacity = 0, n = 0;
-  if (!reserve_indices(&due, &capacity, pss->budget))
+  if (!make_room(due, capacity, pss->budget))
     return false;
   bool all = true;
   for (size_t i = 0; i < selection->watched_count; i++) {

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "monotonic.h"
 #include "population.h"
+#include "room.h"
 #include "top.h"
 
 #include <errno.h>
@@ -43,15 +44,9 @@ static struct group *group_get(struct selection *selection,
   size_t place = group_place(selection, name);
   if (is_group_at(selection, place, name))
     return selection->groups[place];
-  if (selection->group_count == selection->group_capacity) {
-    size_t wanted = selection->group_capacity * 2 + 16;
-    struct group **larger =
-        realloc(selection->groups, wanted * sizeof(struct group *));
-    if (larger == NULL)
-      return NULL;
-    selection->groups = larger;
-    selection->group_capacity = wanted;
-  }
+  if (!make_room(selection->groups, selection->group_capacity,
+                 selection->group_count + 1))
+    return NULL;
   struct group *group = calloc(1, sizeof(*group));
   if (group == NULL)
     return NULL;
@@ -362,7 +357,7 @@ static void apply_tops(struct selection *selection, struct source *source,
     needed |= top_groups(&selection->options.tops[i]);
   if (needed != 0) {
     size_t *all = NULL, capacity = 0;
-    if (!reserve_indices(&all, &capacity, selection->count))
+    if (!make_room(all, capacity, selection->count))
       return;
     for (size_t i = 0; i < selection->count; i++)
       all[i] = i;
@@ -477,8 +472,8 @@ int selection_update(struct selection *selection, struct source *source,
                      struct snapshot *snapshot) {
   selection->interval++;
   selection->no_memory = selection->no_group = 0;
-  if (!reserve_indices(&selection->watched, &selection->watched_capacity,
-                       snapshot->count) ||
+  if (!make_room(selection->watched, selection->watched_capacity,
+                 snapshot->count) ||
       !population_update(selection, snapshot))
     return -ENOMEM;
   selection->complete = snapshot->complete;

@@ -3,6 +3,7 @@
 
 #include "monotonic.h"
 #include "procfile.h"
+#include "room.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -246,14 +247,8 @@ void slowread_interval(struct slowread *slow, unsigned interval_ms) {
 }
 
 bool slow_batch_add(struct slow_batch *batch, struct slow_read read) {
-  if (batch->count == batch->capacity) {
-    size_t wanted = batch->capacity + batch->capacity / 2 + 16;
-    struct slow_read *larger = realloc(batch->reads, wanted * sizeof(*larger));
-    if (larger == NULL)
-      return false;
-    batch->reads = larger;
-    batch->capacity = wanted;
-  }
+  if (!make_room(batch->reads, batch->capacity, batch->count + 1))
+    return false;
   batch->reads[batch->count++] = read;
   return true;
 }

@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "snapshot.h"
 
+#include "room.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Make room for one more element.  Growth is by half: doubling would cost a
- * machine of 10,000 processes up to 3 MB that nobody uses.
- */
-static void *grow(void *array, size_t count, size_t *capacity, size_t size) {
-  if (count < *capacity)
-    return array;
-  size_t wanted = *capacity + *capacity / 2 + 32;
-  void *larger = realloc(array, wanted * size);
-  if (larger != NULL)
-    *capacity = wanted;
-  return larger;
-}
-
 #define APPEND(snapshot, array, count, capacity)                               \
   do {                                                                         \
-    void *room = grow((snapshot)->array, (snapshot)->count,                    \
-                      &(snapshot)->capacity, sizeof(*(snapshot)->array));      \
-    if (room == NULL)                                                          \
+    if (!make_room((snapshot)->array, (snapshot)->capacity,                    \
+                   (snapshot)->count + 1))                                     \
       return NULL;                                                             \
-    (snapshot)->array = room;                                                  \
     memset(&(snapshot)->array[(snapshot)->count], 0,                           \
            sizeof(*(snapshot)->array));                                        \
     return &(snapshot)->array[(snapshot)->count++];                            \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "procfs_rooms.h"
 
+#include "room.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,18 +273,6 @@ static void keep_bases(struct known *known, const struct thread_base *bases,
   known->thread_count = count;
 }
 
-static bool reserve_scratch(struct procfs *procfs, size_t count) {
-  if (count <= procfs->scratch_capacity)
-    return true;
-  struct thread_base *larger =
-      realloc(procfs->scratch, count * sizeof(*larger));
-  if (larger == NULL)
-    return false;
-  procfs->scratch = larger;
-  procfs->scratch_capacity = count;
-  return true;
-}
-
 /*
  * A thread that ends while the kernel lists the others makes it pass one over
  * (it goes on by position).  Those that were there at the last look are looked
@@ -318,7 +308,8 @@ static bool list_threads(const struct reading *r, bool single) {
     add_known_threads(r);
   }
   size_t count = procfs->tids.count;
-  if (reserve_scratch(procfs, count) && reserve_bases(r->known, count))
+  if (make_room(procfs->scratch, procfs->scratch_capacity, count) &&
+      reserve_bases(r->known, count))
     return count > 0;
   count_reading_loss(r, ENOMEM);
   return false;
