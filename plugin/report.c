@@ -10,8 +10,10 @@
 #include <string.h>
 #include <time.h>
 
-/* Longer ones make collectd's JSON writers drop the whole value list. */
 #define CMD_META_SIZE 401
+/* Longer ones make collectd's JSON writers drop the whole value list: they have
+ * room for 509 bytes, and a quote or a backslash takes two. */
+#define CMD_META_ESCAPED 500
 
 /* --- rows of the table --- */
 
@@ -89,6 +91,14 @@ static const char *busiest_wchan(const struct snapshot *snapshot,
   return busiest == NULL ? NULL : busiest->symbol;
 }
 
+/* Cut it to what fits when it is escaped. */
+static void fit_json(char *text) {
+  size_t room = CMD_META_ESCAPED;
+  for (; *text != '\0' && room > 1; text++)
+    room -= *text == '"' || *text == '\\' ? 2 : 1;
+  *text = '\0';
+}
+
 static meta_data_t *describe(const struct snapshot *snapshot,
                              const struct member *member,
                              const struct task *task, const char *source) {
@@ -100,6 +110,7 @@ static meta_data_t *describe(const struct snapshot *snapshot,
                  member->cmdline != NULL && member->cmdline[0] != '\0'
                      ? member->cmdline
                      : task->comm);
+  fit_json(cmd);
   const char *wchan = busiest_wchan(snapshot, task);
   meta_data_add_unsigned_int(meta, "proctrace:pid", (uint64_t)task->pid);
   if (snapshot->host.boot_time >= 0)

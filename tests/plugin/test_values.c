@@ -135,6 +135,18 @@ static void the_command_line_on_request(void **state) {
   sent_meta("server-7/ps_state-running", "cmd", cmdline);
 }
 
+/* A writer of JSON puts a backslash before each: 500 bytes in all. */
+static void a_command_line_of_quotes(void **state) {
+  (void)state;
+  char cmdline[1000] = "";
+  memset(cmdline, '"', 300);
+  redis = fake_process(7, "server", .cmdline = cmdline);
+  start("Process 'server'; CommandLine true");
+  read_once();
+  cmdline[250] = '\0';
+  sent_meta("server-7/ps_state-running", "cmd", cmdline);
+}
+
 static void at_most_so_many_threads(void **state) {
   (void)state;
   struct fake_process *p = fake_process(7, "many");
@@ -594,6 +606,7 @@ int main(void) {
       TEST(a_source_that_falls),
       TEST(meta_data),
       TEST(the_command_line_on_request),
+      TEST(a_command_line_of_quotes),
       TEST(at_most_so_many_threads),
       TEST(uptime_in_seconds),
       TEST(states_of_all_threads),

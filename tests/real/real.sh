@@ -30,6 +30,8 @@ csv=$tmp/csv/test
 me=$(($$ % 10000))
 # What to run collectd and workloads with, to be somebody else.
 as_user=()
+# Further lines of collectd's configuration: other plugins.
+besides=
 # A test may run collectd as somebody who cannot look into the build directory.
 chmod 755 "$tmp"
 mkdir "$tmp/plugins"
@@ -46,6 +48,7 @@ collectd_start() { # stdin: the plugin's configuration
 	WriteThreads 1
 	LoadPlugin logfile
 	LoadPlugin csv
+	$besides
 	PluginDir "$tmp/plugins"
 	LoadPlugin proctrace
 	<Plugin logfile>
@@ -69,6 +72,10 @@ collectd_start() { # stdin: the plugin's configuration
   wait_for 10 reads_since 0 2 && return
   diag "collectd does not read"$'\n'"$(tail -n 5 "$tmp/log")"
   return 1
+}
+
+resident() { # kB of collectd
+  awk '/^VmRSS:/ {print $2}' "/proc/$collectd/status"
 }
 
 collectd_stop() {
