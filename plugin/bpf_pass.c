@@ -72,8 +72,9 @@ static bool add_thread(struct bpf_pass *pass, const struct task_record *record,
       .pid = (pid_t)record->pid,
       .state = letter_of(record->state),
   };
-  if (numbers != NULL)
-    pass->numbers[place] = *numbers;
+  if (pass->with_threads)
+    pass->numbers[place] =
+        numbers != NULL ? *numbers : (struct thread_numbers){.minflt = 0};
   return true;
 }
 
@@ -162,7 +163,7 @@ static field_set set_details(const struct bpf_pass *pass, unsigned has,
 static unsigned given_groups(const struct bpf_pass *pass, unsigned has,
                              const struct task *task) {
   unsigned given = GROUP_BASIC | GROUP_STATE | GROUP_CPU | GROUP_CONTEXTSWITCH |
-                   GROUP_IO | GROUP_SCHED |
+                   GROUP_IO | GROUP_SCHED | GROUP_BLOCKED |
                    (pass->with_threads ? GROUP_THREADS : 0u);
   bool has_none = task->kernel_thread ||
                   (task->state == 'Z' && task->value[FIELD_THREADS] == 1);
@@ -246,10 +247,22 @@ static bool add_torn_process(struct bpf_pass *pass, struct snapshot *snapshot,
 
 /* --- a pass --- */
 
+/* Is all of a record there? */
+static bool is_whole(const char *at, size_t length) {
+  const struct task_record *head = (const struct task_record *)at;
+  return length >= sizeof(*head) &&
+         length >=
+             sizeof(*head) +
+                 (head->has & HAS_PROCESS ? sizeof(struct process_record) : 0) +
+                 (head->has & HAS_THREAD ? sizeof(struct thread_numbers) : 0);
+}
+
 int bpf_pass_take(struct bpf_pass *pass, struct snapshot *snapshot,
                   const char *at, size_t length) {
   const char *end = at + length;
   while (at < end) {
+    if (!is_whole(at, (size_t)(end - at)))
+      return -EBADMSG;
     const struct task_record *head = (const struct task_record *)at;
     const struct thread_numbers *numbers = NULL;
     const struct process_record *process = NULL;
@@ -438,6 +451,19 @@ static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
   }
 }
 
+/* The pass has seen which threads they are; what else there is to say of them
+ * stands in /proc. */
+static void look_at_sleepers(struct bpf_pass *pass, struct snapshot *snapshot,
+                             const struct task *task) {
+  if (task->value[FIELD_BLOCKED] == 0)
+    return;
+  for (size_t i = 0; i < pass->threads.count; i++) {
+    const struct thread_seen *thread = &pass->threads.threads[i];
+    if (thread->pid == task->pid && thread->state == 'D')
+      procfs_look_at_sleeper(pass->procfs, snapshot, thread->pid, thread->tid);
+  }
+}
+
 unsigned bpf_pass_reveal(struct bpf_pass *pass, struct snapshot *snapshot,
                          size_t index, unsigned wanted) {
   struct task *task = &snapshot->tasks[index];
@@ -447,6 +473,8 @@ unsigned bpf_pass_reveal(struct bpf_pass *pass, struct snapshot *snapshot,
   task->valid |= fields_of(fresh) & process->found;
   if (fresh & GROUP_THREADS)
     tell_threads(pass, snapshot, index);
+  if (fresh & GROUP_BLOCKED)
+    look_at_sleepers(pass, snapshot, task);
   return wanted & ~task->tried;
 }
 

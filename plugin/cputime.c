@@ -14,9 +14,9 @@ struct cputime cputime_adjust(struct cputime sampled, uint64_t runtime,
     stime = 0;
   else if (sampled.utime == 0)
     stime = runtime;
-  else
+  else /* in 128 bits: the sum of two is never 0 */
     stime = (uint64_t)((unsigned __int128)sampled.stime * runtime /
-                       (sampled.utime + sampled.stime));
+                       ((unsigned __int128)sampled.utime + sampled.stime));
   if (stime < shown.stime)
     stime = shown.stime;
   uint64_t utime = runtime - stime;

@@ -71,7 +71,7 @@ extern const struct probe_metric probe_metrics[];
 extern const size_t probe_metric_count;
 
 /* Asks the probes, and no source. */
-#define COLLECT_HISTOGRAM (GROUP_BASIC << 1)
+#define COLLECT_HISTOGRAM (GROUP_BLOCKED << 1)
 
 /* What the option Collect knows, by name: field groups, and the above. */
 struct collect_name {

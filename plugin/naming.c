@@ -2,6 +2,7 @@
 #include "naming.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -50,4 +51,10 @@ void name_clean_group(char out[NAME_SIZE], const char *text) {
     n--;
   out[n] = '_';
   out[n + 1] = '\0';
+}
+
+void name_process(char out[INSTANCE_SIZE], const char *name, pid_t pid) {
+  char clean_name[NAME_SIZE];
+  name_clean(clean_name, name);
+  snprintf(out, INSTANCE_SIZE, "%s-%d", clean_name, (int)pid);
 }

@@ -10,9 +10,12 @@
 #define PROCTRACE_NAMING_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /* The longest name is 64 characters. */
 #define NAME_SIZE 65
+/* A name, '-' and a pid. */
+#define INSTANCE_SIZE (NAME_SIZE + 11)
 
 /*
  * Write `text` to `out`, with every byte outside of [A-Za-z0-9_+@-] turned to
@@ -25,5 +28,8 @@ void name_clean(char out[NAME_SIZE], const char *text);
  * ours, and to a name that ends in -<digits>, which would look like a process.
  */
 void name_clean_group(char out[NAME_SIZE], const char *text);
+
+/* The plugin instance of one process: its name, cleaned, and its pid. */
+void name_process(char out[INSTANCE_SIZE], const char *name, pid_t pid);
 
 #endif

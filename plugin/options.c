@@ -4,6 +4,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "option_values.h"
+#include "options_notify.h"
 #include "options_probes.h"
 #include "top.h"
 
@@ -442,6 +443,7 @@ static const struct {
     {"Probe", read_probe, false},
     {"Percentiles", read_percentiles, false},
     {"ProbeMemory", read_probe_memory, false},
+    {"Notify", read_notify, false},
 };
 
 static void read_option(struct options *options, const oconfig_item_t *item) {

@@ -13,6 +13,11 @@
 
 enum source_choice { SOURCE_AUTO, SOURCE_BPF, SOURCE_PROCFS };
 
+/* How many intervals something has to last until it is notified; 0: never. */
+struct notify_options {
+  unsigned gone, blocked;
+};
+
 struct options {
   struct rule *rules;
   size_t rule_count;
@@ -31,6 +36,7 @@ struct options {
   unsigned pss_interval;    /* seconds */
   unsigned pss_budget;      /* processes in an interval */
   struct probe_options probes;
+  struct notify_options notify;
 };
 
 void options_init(struct options *options);

@@ -32,4 +32,8 @@ int procfs_scan_all(struct source *source, struct snapshot *snapshot);
 bool procfs_scan_process(struct source *source, struct snapshot *snapshot,
                          pid_t pid);
 
+/* Record a thread that was seen in uninterruptible sleep, if it is still. */
+void procfs_look_at_sleeper(struct source *source, struct snapshot *snapshot,
+                            pid_t pid, pid_t tid);
+
 #endif

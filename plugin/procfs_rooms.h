@@ -71,7 +71,7 @@ void count_loss(struct procfs *procfs, struct snapshot *snapshot, int error,
  * same file. */
 #define THREAD_GROUPS                                                          \
   (GROUP_STATE | GROUP_CONTEXTSWITCH | GROUP_SCHED | GROUP_WCHAN |             \
-   GROUP_THREADS)
+   GROUP_THREADS | GROUP_BLOCKED)
 void read_threads(const struct reading *r);
 
 /* facts.c: source.h's identify. */

@@ -7,6 +7,7 @@
  * that fails ends the daemon, and a read callback that fails is called less
  * and less often.
  */
+#include "blocked.h"
 #include "bpf_loader.h"
 #include "bpf_source.h"
 #include "host.h"
@@ -14,10 +15,12 @@
 #include "metrics.h"
 #include "monotonic.h"
 #include "options.h"
+#include "presence.h"
 #include "probes.h"
 #include "procfs.h"
 #include "pss.h"
 #include "report.h"
+#include "report_notices.h"
 
 #include <collectd/core/daemon/collectd.h>
 
@@ -42,9 +45,12 @@ struct proctrace {
   struct selection *selection;
   struct pss pss;
   struct report report;
-  double interval; /* seconds */
-  int last_error;  /* of reading, said once */
-  unsigned said;   /* a bit for each enum loss that was logged */
+  struct notices notices;
+  struct blocked blocked;
+  bool said_untaken, said_full; /* of notices */
+  double interval;              /* seconds */
+  int last_error;               /* of reading, said once */
+  unsigned said;                /* a bit for each enum loss that was logged */
 };
 
 static struct options options;
@@ -102,6 +108,34 @@ static void follow_programs(struct proctrace *p) {
                 options.probes.wanted);
 }
 
+static void notify(struct proctrace *p) {
+  notices_reset(&p->notices);
+  if (options.notify.gone != 0)
+    presence_update(p->selection, &p->snapshot, options.notify.gone,
+                    &p->notices);
+  if (options.notify.blocked != 0)
+    blocked_update(&p->blocked, p->selection, &p->snapshot,
+                   options.notify.blocked, &p->notices);
+  if (!report_notices(&p->notices) && !p->said_untaken) {
+    log_warning("nobody takes notifications: load a plugin that does, such as "
+                "logfile, syslog, exec or notify_email (said once)");
+    p->said_untaken = true;
+  }
+  if (p->notices.full && !p->said_full) {
+    log_warning("more than %d notifications in an interval: the others follow "
+                "in the next ones, if they still hold (said once)",
+                NOTICES_MOST);
+    p->said_full = true;
+  }
+}
+
+/* What is read of the watched processes, beside PSS. */
+static unsigned groups_to_read(void) {
+  unsigned groups =
+      options.collect & ~(unsigned)(GROUP_PSS | COLLECT_HISTOGRAM);
+  return options.notify.blocked != 0 ? groups | GROUP_BLOCKED : groups;
+}
+
 static int proctrace_read(user_data_t *unused) {
   (void)unused;
   struct proctrace *p = running;
@@ -121,9 +155,7 @@ static int proctrace_read(user_data_t *unused) {
   }
   p->last_error = 0;
   p->source->detail(p->source, &p->snapshot, p->selection->watched,
-                    p->selection->watched_count,
-                    options.collect &
-                        ~(unsigned)(GROUP_PSS | COLLECT_HISTOGRAM));
+                    p->selection->watched_count, groups_to_read());
   if (options.collect & GROUP_PSS)
     read_pss(p);
   follow_programs(p);
@@ -133,6 +165,7 @@ static int proctrace_read(user_data_t *unused) {
   say_losses(p);
   report_send(&p->report, &p->snapshot, p->selection, p->probes,
               p->source->name, began);
+  notify(p);
   return 0;
 }
 
@@ -156,6 +189,7 @@ static void proctrace_free(struct proctrace *p) {
   host_close(&p->host);
   snapshot_free(&p->snapshot);
   selection_free(p->selection);
+  blocked_free(&p->blocked);
   free(p);
 }
 

@@ -147,11 +147,10 @@ static void send_process(struct sender *sender, const struct snapshot *snapshot,
                          size_t index, const struct member *member,
                          const char *source) {
   const struct task *task = &snapshot->tasks[index];
-  char name[NAME_SIZE];
+  char instance[INSTANCE_SIZE];
   struct tally totals;
-  name_clean(name, member->group->of_top ? member->shown : member->group->name);
-  snprintf(sender->list.plugin_instance, DATA_MAX_NAME_LEN, "%s-%d", name,
-           (int)task->pid);
+  name_process(instance, member_name(member), task->pid);
+  name_instance(sender, instance);
   account_totals(member->account, task, &totals);
   sender->meta = describe(snapshot, member, task, source);
   send_metrics(sender, SCOPE_PROCESS, totals.valid, totals.value);

@@ -13,6 +13,7 @@
 
 #include "ledger.h"
 #include "naming.h"
+#include "presence.h"
 #include "rules.h"
 
 /* A series that was chosen stays for this many intervals. */
@@ -39,6 +40,7 @@ struct group {
   /* Its only process, to see a restart; only_pid 0: it has not had one. */
   pid_t only_pid;
   uint64_t only_start, restarts;
+  struct presence presence;
   struct tally tally;
   struct probe_book *probed; /* what probes saw; NULL: nothing yet */
   unsigned heirs_slot;       /* of children not yet seen; 0: none */
@@ -79,6 +81,11 @@ struct member {
   unsigned slot;             /* in which they count it; 0: in none of its own */
   bool claimed;              /* they know that it is here; see probes.c */
 };
+
+/* The name of its series: its rule's, or for Top its command. */
+static inline const char *member_name(const struct member *member) {
+  return member->group->of_top ? member->shown : member->group->name;
+}
 
 struct selection_options {
   struct rule *rules;

@@ -32,11 +32,16 @@ struct wchan *snapshot_add_wchan(struct snapshot *snapshot) {
   APPEND(snapshot, wchans, wchan_count, wchan_capacity);
 }
 
+struct sleeper *snapshot_add_sleeper(struct snapshot *snapshot) {
+  APPEND(snapshot, sleepers, sleeper_count, sleeper_capacity);
+}
+
 void snapshot_reset(struct snapshot *snapshot) {
   snapshot->count = 0;
   snapshot->thread_count = 0;
   snapshot->ended_count = 0;
   snapshot->wchan_count = 0;
+  snapshot->sleeper_count = 0;
   snapshot->threads_refused = 0;
   snapshot->complete = false;
   snapshot->rebase = 0;
@@ -48,5 +53,6 @@ void snapshot_free(struct snapshot *snapshot) {
   free(snapshot->threads);
   free(snapshot->ended);
   free(snapshot->wchans);
+  free(snapshot->sleepers);
   memset(snapshot, 0, sizeof(*snapshot));
 }

@@ -88,8 +88,9 @@ enum field_group {
   GROUP_SCHED = 1 << 6,
   GROUP_WCHAN = 1 << 7,
   GROUP_PSS = 1 << 8,
-  GROUP_THREADS = 1 << 9, /* a record for each thread */
-  GROUP_BASIC = 1 << 10,  /* that it is there: always told */
+  GROUP_THREADS = 1 << 9,  /* a record for each thread */
+  GROUP_BASIC = 1 << 10,   /* that it is there: always told */
+  GROUP_BLOCKED = 1 << 11, /* a record for each thread in state D */
 };
 
 /* A wait channel: the kernel function in which threads sleep. */
@@ -97,6 +98,17 @@ struct wchan {
   char symbol[SYMBOL_SIZE];
   unsigned threads;
 };
+
+/* A thread in uninterruptible sleep. */
+struct sleeper {
+  pid_t pid, tid;
+  uint64_t switches; /* that it made until then: while they stand, it is one and
+                        the same sleep */
+  char comm[COMM_SIZE];    /* the thread's: hostile text */
+  char wchan[SYMBOL_SIZE]; /* where it sleeps; "": not to be had */
+};
+/* So many are recorded in an interval: a server that hangs blocks all. */
+#define SLEEPERS_MOST 256
 
 /* One process, or one thread of it. */
 struct task {
@@ -186,6 +198,8 @@ struct snapshot {
   size_t ended_count, ended_capacity;
   struct wchan *wchans;
   size_t wchan_count, wchan_capacity;
+  struct sleeper *sleepers;
+  size_t sleeper_count, sleeper_capacity;
   uint64_t losses[LOSS_COUNT]; /* values lost in this interval */
   field_set rebase; /* counters that come from another place than in the last
                        interval: how much they differ says nothing */
@@ -204,5 +218,6 @@ struct task *snapshot_add_task(struct snapshot *snapshot);
 struct task *snapshot_add_thread(struct snapshot *snapshot);
 struct ended *snapshot_add_ended(struct snapshot *snapshot);
 struct wchan *snapshot_add_wchan(struct snapshot *snapshot);
+struct sleeper *snapshot_add_sleeper(struct snapshot *snapshot);
 
 #endif

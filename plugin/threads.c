@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "procfs.h"
 #include "procfs_rooms.h"
 
 #include "room.h"
@@ -155,11 +156,10 @@ static struct look look_at_thread(const struct reading *r, unsigned wanted,
   return look;
 }
 
-static bool read_thread_stat(const struct reading *r, pid_t tid,
+static bool read_thread_stat(struct procfs *procfs, pid_t pid, pid_t tid,
                              struct stat_text *stat) {
-  struct procfs *procfs = r->procfs;
   char path[PROC_PATH_SIZE];
-  proc_path(path, r->known->pid, tid, "stat");
+  proc_path(path, pid, tid, "stat");
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
   return n >= 0 && parse_stat(procfs->text.data, (size_t)n, stat);
 }
@@ -173,7 +173,7 @@ static void record_thread(const struct reading *r,
     r->snapshot->threads_refused++;
     return;
   }
-  if (!read_thread_stat(r, base->tid, &stat))
+  if (!read_thread_stat(procfs, r->known->pid, base->tid, &stat))
     return;
   struct task *thread = snapshot_add_thread(r->snapshot);
   if (thread == NULL)
@@ -199,43 +199,83 @@ static void count_state(struct task *task, char state) {
 
 static bool sleeps(char state) { return state == 'S' || state == 'D'; }
 
-/* The wait channel of one thread that sleeps. */
-static void read_wchan(const struct reading *r, pid_t tid) {
-  struct procfs *procfs = r->procfs;
+/* The wait channel of one thread that sleeps; false: there is none to say. */
+static bool read_symbol(struct procfs *procfs, struct snapshot *snapshot,
+                        pid_t pid, pid_t tid, char symbol[SYMBOL_SIZE]) {
   char path[PROC_PATH_SIZE];
-  proc_path(path, r->known->pid, tid, "wchan");
+  proc_path(path, pid, tid, "wchan");
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
   if (n < 0) {
-    count_loss(procfs, r->snapshot, (int)-n, LOSS_WCHAN_DENIED);
-    return;
+    count_loss(procfs, snapshot, (int)-n, LOSS_WCHAN_DENIED);
+    return false;
   }
-  const char *symbol = procfs->text.data;
-  size_t length = strnlen(symbol, (size_t)n);
+  const char *text = procfs->text.data;
+  size_t length = strnlen(text, (size_t)n);
   /* "0": it runs by now; or, while it sleeps, the kernel does not say without
    * the right to trace it (fs/proc/base.c proc_pid_wchan()). */
-  if (length == 0 || (length == 1 && symbol[0] == '0')) {
+  if (length == 0 || (length == 1 && text[0] == '0')) {
     struct stat_text stat;
-    r->snapshot->losses[LOSS_WCHAN_DENIED] +=
-        read_thread_stat(r, tid, &stat) && sleeps(stat.state);
-    return;
+    snapshot->losses[LOSS_WCHAN_DENIED] +=
+        read_thread_stat(procfs, pid, tid, &stat) && sleeps(stat.state);
+    return false;
   }
   if (length > SYMBOL_SIZE - 1)
     length = SYMBOL_SIZE - 1;
+  memcpy(symbol, text, length);
+  symbol[length] = '\0';
+  return true;
+}
+
+static void count_wchan(const struct reading *r, pid_t tid) {
+  char symbol[SYMBOL_SIZE];
   struct task *task = task_of(r);
-  struct wchan *wchans = r->snapshot->wchans + task->first_wchan;
+  if (!read_symbol(r->procfs, r->snapshot, r->known->pid, tid, symbol))
+    return;
   for (size_t i = 0; i < task->wchans; i++) {
-    if (strncmp(wchans[i].symbol, symbol, length) == 0 &&
-        wchans[i].symbol[length] == '\0') {
-      wchans[i].threads++;
+    struct wchan *known = &r->snapshot->wchans[task->first_wchan + i];
+    if (strcmp(known->symbol, symbol) == 0) {
+      known->threads++;
       return;
     }
   }
   struct wchan *wchan = snapshot_add_wchan(r->snapshot);
   if (wchan == NULL)
     return;
-  memcpy(wchan->symbol, symbol, length);
+  strcpy(wchan->symbol, symbol);
   wchan->threads = 1;
   task->wchans++;
+}
+
+/* What comes with a sleep: false where the thread does not sleep any more. */
+static bool read_sleep(struct procfs *procfs, struct snapshot *snapshot,
+                       struct sleeper *sleeper) {
+  char path[PROC_PATH_SIZE];
+  struct status_text status;
+  struct stat_text stat;
+  proc_path(path, sleeper->pid, sleeper->tid, "status");
+  ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
+  if (n < 0)
+    count_loss(procfs, snapshot, (int)-n, LOSS_PROCESS_DENIED);
+  if (n < 0 || !parse_status(procfs->text.data, (size_t)n, &status) ||
+      status.state != 'D' ||
+      !read_thread_stat(procfs, sleeper->pid, sleeper->tid, &stat))
+    return false;
+  sleeper->switches = status.voluntary + status.involuntary;
+  memcpy(sleeper->comm, stat.comm, COMM_SIZE);
+  return true;
+}
+
+void procfs_look_at_sleeper(struct source *source, struct snapshot *snapshot,
+                            pid_t pid, pid_t tid) {
+  struct procfs *procfs = (struct procfs *)source;
+  struct sleeper sleeper = {.pid = pid, .tid = tid};
+  if (snapshot->sleeper_count >= SLEEPERS_MOST || is_late(procfs) ||
+      !read_sleep(procfs, snapshot, &sleeper))
+    return;
+  read_symbol(procfs, snapshot, pid, tid, sleeper.wchan);
+  struct sleeper *room = snapshot_add_sleeper(snapshot);
+  if (room != NULL)
+    *room = sleeper;
 }
 
 /* Set a process's sums; each is there once it was read of any thread.  One
@@ -327,7 +367,10 @@ static void enter_thread(const struct reading *r, bool single,
   if ((r->wanted & GROUP_STATE) && state != '\0')
     count_state(task, state);
   if ((r->wanted & GROUP_WCHAN) && sleeps(state))
-    read_wchan(r, base->tid);
+    count_wchan(r, base->tid);
+  if ((r->wanted & GROUP_BLOCKED) && state == 'D')
+    procfs_look_at_sleeper(&r->procfs->source, r->snapshot, r->known->pid,
+                           base->tid);
   if (r->wanted & GROUP_THREADS)
     record_thread(r, base, look->valid);
 }

@@ -158,6 +158,19 @@ void said_at(const char *file, int line, unsigned n, int severity,
   failed(file, line);
 }
 
+void notified_at(const char *file, int line, unsigned n, int severity,
+                 const char *id, const char *text) {
+  unsigned all = host_notification_count(ANY_SEVERITY, "", "");
+  if (host_notification_count(severity, id, text) == n && all == n) {
+    host_notifications_forget();
+    return;
+  }
+  print_error("expected %u notifications of %s with \"%s\", got\n", n, id,
+              text);
+  host_notifications_print();
+  failed(file, line);
+}
+
 static void show_one(const struct series *series, void *data) {
   (void)data;
   print_error("  %s", series->id);

@@ -86,6 +86,14 @@ void sent_meta_at(const char *file, int line, const char *id, const char *key,
 void said_at(const char *file, int line, unsigned n, int severity,
              const char *text);
 
+/* Since this was said last, there was no notification, or exactly one, of this
+ * severity and identifier, whose message contains the text. */
+#define quiet() notified_at(__FILE__, __LINE__, 0, ANY_SEVERITY, "", "")
+#define notified(severity, id, text)                                           \
+  notified_at(__FILE__, __LINE__, 1, severity, id, text)
+void notified_at(const char *file, int line, unsigned n, int severity,
+                 const char *id, const char *text);
+
 /* Print every series of the last read that fits; for debugging a test. */
 void show(const char *pattern);
 

@@ -33,6 +33,16 @@ static struct {
   plugin_shutdown_cb shutdown;
 } plugin;
 
+static struct {
+  int severity;
+  char id[3 * DATA_MAX_NAME_LEN], message[NOTIF_MAX_MSG_LEN];
+} * notifications;
+static size_t notifications_num;
+static bool notifications_refused;
+
+/* The daemon's. */
+API char *hostname_g = "test";
+
 static cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700010000);
 static cdtime_t interval = TIME_T_TO_CDTIME_T_STATIC(10);
 static double duration;
@@ -84,6 +94,26 @@ API int plugin_register_shutdown(const char *name,
 
 API int plugin_dispatch_values(value_list_t const *list) {
   series_record(list);
+  return 0;
+}
+
+API int plugin_dispatch_notification(const notification_t *of) {
+  if (notifications_refused)
+    return -1;
+  if (strcmp(of->plugin, "proctrace") || strcmp(of->host, hostname_g) ||
+      of->time != now || of->meta)
+    die("a notification that is not ours", of->message);
+  notifications =
+      realloc(notifications, (notifications_num + 1) * sizeof(*notifications));
+  if (!notifications)
+    die("notification", "no memory");
+  notifications[notifications_num].severity = of->severity;
+  snprintf(notifications[notifications_num].id, sizeof(notifications[0].id),
+           "%s/%s%s%s", of->plugin_instance, of->type,
+           of->type_instance[0] ? "-" : "", of->type_instance);
+  memcpy(notifications[notifications_num].message, of->message,
+         sizeof(of->message));
+  notifications_num++;
   return 0;
 }
 
@@ -182,11 +212,40 @@ void host_stop(void) {
   memset(&plugin, 0, sizeof(plugin));
   series_forget_all();
   host_log_forget();
+  host_notifications_forget();
 }
 
 double host_now(void) { return CDTIME_T_TO_DOUBLE(now); }
 void host_set_now(double seconds) { now = DOUBLE_TO_CDTIME_T(seconds); }
 void host_set_interval(double s) { interval = DOUBLE_TO_CDTIME_T(s); }
+
+/* Its notifications -------------------------------------------------------- */
+
+unsigned host_notification_count(int severity, const char *id,
+                                 const char *text) {
+  unsigned count = 0;
+  for (size_t i = 0; i < notifications_num; i++)
+    count +=
+        (severity == ANY_SEVERITY || notifications[i].severity == severity) &&
+        (!*id || !strcmp(notifications[i].id, id)) &&
+        strstr(notifications[i].message, text);
+  return count;
+}
+
+void host_notifications_refuse(bool refuse) { notifications_refused = refuse; }
+
+void host_notifications_forget(void) {
+  free(notifications);
+  notifications = NULL;
+  notifications_num = 0;
+  notifications_refused = false;
+}
+
+void host_notifications_print(void) {
+  for (size_t i = 0; i < notifications_num; i++)
+    fprintf(stderr, "  notification %d: %s: %s\n", notifications[i].severity,
+            notifications[i].id, notifications[i].message);
+}
 
 /* Its log ----------------------------------------------------------------- */
 

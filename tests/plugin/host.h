@@ -41,6 +41,15 @@ double host_now(void);
 void host_set_now(double seconds);
 void host_set_interval(double seconds);
 
+/* Notifications of this severity (or of any) with this identifier (or any, "")
+ * that contain the text, since the plugin was loaded or they were forgotten. */
+unsigned host_notification_count(int severity, const char *id,
+                                 const char *text);
+/* As where no plugin of collectd takes them; until they are forgotten. */
+void host_notifications_refuse(bool refuse);
+void host_notifications_forget(void);
+void host_notifications_print(void);
+
 /* Log lines of this severity (or of any) that contain the text ("" for all),
  * since the plugin was loaded or the lines were forgotten. */
 #define ANY_SEVERITY -1

@@ -10,6 +10,7 @@
 
 #include "../bpf/proctrace.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +306,48 @@ static void a_dropped_pass_is_forgotten(void **state) {
   assert_int_equal(waited(0), 250);
 }
 
+/* --- what the kernel never writes --- */
+
+static void a_record_that_is_cut_short(void **state) {
+  (void)state;
+  PROCESS(7, 100);
+  thread(8, 7, 10);
+  for (size_t cut = 1; cut < length; cut++) {
+    int whole = cut == length - sizeof(struct task_record) ? 0 : -EBADMSG;
+    /* Where it ends, memory ends. */
+    char *start = malloc(cut);
+    assert_non_null(start);
+    memcpy(start, records, cut);
+    snapshot_reset(&snapshot);
+    bpf_pass_begin(&pass);
+    assert_int_equal(bpf_pass_take(&pass, &snapshot, start, cut), whole);
+    bpf_pass_drop(&pass, &snapshot);
+    free(start);
+  }
+  length = 0;
+}
+
+static void numbers_of_threads_that_nobody_asked_for(void **state) {
+  (void)state;
+  pass.with_threads = true; /* of who writes the records */
+  PROCESS(7, 100, .threads = 1);
+  pass.with_threads = false;
+  read_pass();
+  assert_int_equal(waited(0), 100);
+  assert_int_equal(revealed(0, GROUP_THREADS)->threads, 0);
+}
+
+static void threads_without_numbers(void **state) {
+  (void)state;
+  PROCESS(7, 100, .threads = 1);
+  pass.with_threads = true;
+  read_pass();
+  const struct task *task = revealed(0, GROUP_THREADS);
+  assert_int_equal(task->threads, 1);
+  assert_string_equal(snapshot.threads[task->first_thread].comm, "");
+  assert_int_equal(snapshot.threads[task->first_thread].value[FIELD_MINFLT], 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(stat_is_there_and_the_rest_on_request),
@@ -321,6 +364,9 @@ int main(void) {
       TEST(a_reused_pid_starts_anew),
       TEST(records_of_threads),
       TEST(a_dropped_pass_is_forgotten),
+      TEST(a_record_that_is_cut_short),
+      TEST(numbers_of_threads_that_nobody_asked_for),
+      TEST(threads_without_numbers),
   };
   return RUN(tests);
 }

@@ -53,6 +53,8 @@ static void large_numbers(void **state) {
   uint64_t year = UINT64_C(31536000000000000);
   is(adjusted(300 * year, 100 * year, 400 * year + 4, 0, 0), 300 * year + 3,
      100 * year + 1);
+  uint64_t half = UINT64_C(1) << 63; /* the sum of two is 0 in 64 bits */
+  is(adjusted(half, half, 1000, 0, 0), 500, 500);
 }
 
 static void the_later_of_two(void **state) {
