@@ -108,5 +108,7 @@ fi
 
 collectd_stop
 is "$stopped" 0 "collectd ends well"
-is "$(complaints | grep -v notif)" "" "and complained of nothing else"
+# A read may well meet the lock that the blocked process holds.
+is "$(complaints | grep -vE 'notif|holds its lock')" "" \
+  "and complained of nothing else"
 finish
