@@ -5,15 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-void notices_reset(struct notices *notices) {
+void notices_reset(struct notices *notices, size_t most) {
   notices->count = 0;
+  notices->most = most;
   notices->full = false;
 }
 
 struct notice *notices_add(struct notices *notices, enum severity severity,
                            const char *instance, const char *type,
                            const char *type_instance) {
-  if (notices->count == NOTICES_MOST) {
+  if (notices->count == notices->most) {
     notices->full = true;
     return NULL;
   }

@@ -29,11 +29,12 @@ struct notice {
 
 struct notices {
   struct notice list[NOTICES_MOST];
-  size_t count;
+  size_t count, most;
   bool full; /* somebody found no room */
 };
 
-void notices_reset(struct notices *notices);
+/* Room for so many, NOTICES_MOST at the most. */
+void notices_reset(struct notices *notices, size_t most);
 
 /*
  * One more, to be filled in, or NULL where there is no room.  Names in the

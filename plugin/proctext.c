@@ -334,6 +334,9 @@ bool parse_meminfo(const char *text, size_t length, double *total,
   return any;
 }
 
+/* More seconds than these no double counts one by one. */
+#define BOOT_TIME_MOST (UINT64_C(1) << 53)
+
 bool parse_cpus_and_boot(const char *text, size_t length, double *cpus,
                          double *boot_time) {
   struct cursor c = {text, text + length};
@@ -343,7 +346,8 @@ bool parse_cpus_and_boot(const char *text, size_t length, double *cpus,
   do {
     if (TAKE(&c, "cpu") && c.at < c.end && is_digit(*c.at)) {
       count++;
-    } else if (TAKE(&c, "btime") && take_u64(&c, &value)) {
+    } else if (TAKE(&c, "btime") && take_u64(&c, &value) &&
+               value <= BOOT_TIME_MOST) {
       *boot_time = (double)value;
       has_boot = true;
     }

@@ -10,6 +10,7 @@
 #include "blocked.h"
 #include "bpf_loader.h"
 #include "bpf_source.h"
+#include "herald.h"
 #include "host.h"
 #include "log.h"
 #include "metrics.h"
@@ -47,10 +48,11 @@ struct proctrace {
   struct report report;
   struct notices notices;
   struct blocked blocked;
-  bool said_untaken, said_full; /* of notices */
-  double interval;              /* seconds */
-  int last_error;               /* of reading, said once */
-  unsigned said;                /* a bit for each enum loss that was logged */
+  struct herald *herald;                   /* NULL: nothing is notified */
+  bool said_refused, said_full, said_busy; /* of notices */
+  double interval;                         /* seconds */
+  int last_error;                          /* of reading, said once */
+  unsigned said; /* a bit for each enum loss that was logged */
 };
 
 static struct options options;
@@ -108,25 +110,39 @@ static void follow_programs(struct proctrace *p) {
                 options.probes.wanted);
 }
 
+static void say_notices(struct proctrace *p) {
+  if (herald_was_refused(p->herald) && !p->said_refused) {
+    log_warning("nobody takes notifications: load a plugin that does, such as "
+                "logfile, syslog, exec or notify_email (said once)");
+    p->said_refused = true;
+  }
+  if (p->notices.full && p->notices.most > 0 && !p->said_full) {
+    log_warning("more than %d notifications in an interval: the others follow "
+                "in the next ones, if they still hold (said once)",
+                NOTICES_MOST);
+    p->said_full = true;
+  }
+  if (p->notices.full && p->notices.most == 0 && !p->said_busy) {
+    log_warning("a plugin that takes notifications takes its time: others "
+                "follow when it is done, if they still hold (said once)");
+    p->said_busy = true;
+  }
+}
+
+/* While the last ones are on their way there is no room for others. */
 static void notify(struct proctrace *p) {
-  notices_reset(&p->notices);
+  if (p->herald == NULL)
+    return;
+  notices_reset(&p->notices, herald_is_free(p->herald) ? NOTICES_MOST : 0);
   if (options.notify.gone != 0)
     presence_update(p->selection, &p->snapshot, options.notify.gone,
                     &p->notices);
   if (options.notify.blocked != 0)
     blocked_update(&p->blocked, p->selection, &p->snapshot,
                    options.notify.blocked, &p->notices);
-  if (!report_notices(&p->notices) && !p->said_untaken) {
-    log_warning("nobody takes notifications: load a plugin that does, such as "
-                "logfile, syslog, exec or notify_email (said once)");
-    p->said_untaken = true;
-  }
-  if (p->notices.full && !p->said_full) {
-    log_warning("more than %d notifications in an interval: the others follow "
-                "in the next ones, if they still hold (said once)",
-                NOTICES_MOST);
-    p->said_full = true;
-  }
+  if (p->notices.count > 0)
+    herald_give(p->herald, &p->notices);
+  say_notices(p);
 }
 
 /* What is read of the watched processes, beside PSS. */
@@ -190,6 +206,7 @@ static void proctrace_free(struct proctrace *p) {
   snapshot_free(&p->snapshot);
   selection_free(p->selection);
   blocked_free(&p->blocked);
+  herald_free(p->herald);
   free(p);
 }
 
@@ -289,6 +306,11 @@ static struct proctrace *proctrace_new(void) {
       .pss_interval = options.pss_interval,
       .probes = options.probes.wanted,
   };
+  if (options.notify.gone != 0 || options.notify.blocked != 0) {
+    p->herald = herald_new(report_notices);
+    if (p->herald == NULL)
+      log_error("nothing is notified: no thread can be started for it");
+  }
   if (p->source == NULL || status != 0 || p->selection == NULL) {
     proctrace_free(p);
     return NULL;

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "slowread.h"
 
+#include "helper.h"
 #include "monotonic.h"
 #include "procfile.h"
 #include "room.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 /* More hanging threads than these and nothing slow is read any more... */
 #define MAX_LEFT_BEHIND 16
@@ -21,7 +19,6 @@
 #define WORKER_STACK (128 * 1024) /* it does little more than read() */
 
 #define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S INT64_C(1000000000)
 
 struct worker {
   pthread_t thread;
@@ -168,37 +165,16 @@ static void *work(void *argument) {
 
 /* --- the caller's side --- */
 
-static int start_thread(struct worker *worker) {
-  pthread_attr_t attr;
-  sigset_t all, before;
-  int error = pthread_attr_init(&attr);
-  if (error != 0)
-    return error;
-  pthread_attr_setstacksize(&attr, WORKER_STACK);
-  /* collectd's signals are collectd's. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  error = pthread_create(&worker->thread, &attr, work, worker);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
-  if (error == 0)
-    pthread_setname_np(worker->thread, "proctrace-slow");
-  return error;
-}
-
 static struct worker *worker_new(int root_fd) {
   struct worker *worker = calloc(1, sizeof(*worker));
   if (worker == NULL)
     return NULL;
   worker->root_fd = root_fd;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
   pthread_mutex_init(&worker->lock, NULL);
   pthread_cond_init(&worker->wake, NULL);
-  pthread_cond_init(&worker->finished, &monotonic);
-  pthread_condattr_destroy(&monotonic);
-  if (start_thread(worker) != 0) {
+  helper_condition_init(&worker->finished);
+  if (helper_start(&worker->thread, "proctrace-slow", WORKER_STACK, work,
+                   worker) != 0) {
     worker_free(worker);
     return NULL;
   }
@@ -321,9 +297,7 @@ static bool wait_for(struct slowread *slow, struct worker *worker) {
     int64_t until =
         began + (slow->patience_ns < slow->budget_ns ? slow->patience_ns
                                                      : slow->budget_ns);
-    struct timespec at = {.tv_sec = until / NS_PER_S,
-                          .tv_nsec = until % NS_PER_S};
-    pthread_cond_timedwait(&worker->finished, &worker->lock, &at);
+    helper_wait_until(&worker->finished, &worker->lock, until);
     slow->budget_ns -= monotonic_ns() - began;
     if (slow->budget_ns <= 0)
       return worker->done == worker->count;

@@ -3,6 +3,7 @@
 #include "host.h"
 
 #include <ltdl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static struct {
 } * notifications;
 static size_t notifications_num;
 static bool notifications_refused;
+static pthread_mutex_t notifications_taken = PTHREAD_MUTEX_INITIALIZER;
 
 /* The daemon's. */
 API char *hostname_g = "test";
@@ -103,6 +105,8 @@ API int plugin_dispatch_notification(const notification_t *of) {
   if (strcmp(of->plugin, "proctrace") || strcmp(of->host, hostname_g) ||
       of->time != now || of->meta)
     die("a notification that is not ours", of->message);
+  pthread_mutex_lock(&notifications_taken);
+  pthread_mutex_unlock(&notifications_taken);
   notifications =
       realloc(notifications, (notifications_num + 1) * sizeof(*notifications));
   if (!notifications)
@@ -233,6 +237,13 @@ unsigned host_notification_count(int severity, const char *id,
 }
 
 void host_notifications_refuse(bool refuse) { notifications_refused = refuse; }
+
+void host_notifications_hang(bool hang) {
+  if (hang)
+    pthread_mutex_lock(&notifications_taken);
+  else
+    pthread_mutex_unlock(&notifications_taken);
+}
 
 void host_notifications_forget(void) {
   free(notifications);

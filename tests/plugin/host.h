@@ -47,6 +47,8 @@ unsigned host_notification_count(int severity, const char *id,
                                  const char *text);
 /* As where no plugin of collectd takes them; until they are forgotten. */
 void host_notifications_refuse(bool refuse);
+/* Whoever takes them does not come back before this is false again. */
+void host_notifications_hang(bool hang);
 void host_notifications_forget(void);
 void host_notifications_print(void);
 

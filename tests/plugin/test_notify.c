@@ -5,6 +5,7 @@
 #include "fixture.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define GONE "Notify 'gone'; "
 #define BLOCKED "<Notify 'blocked'>; Intervals 3; </Notify>; "
@@ -98,6 +99,29 @@ static void names_of_rules_are_clean(void **state) {
   read_times(2);
   notified(NOTIF_FAILURE, "n__id______x/ps_count",
            "n__id______x: process 7 is gone");
+}
+
+/* Whoever takes them hangs: values go on, and what still holds is told then. */
+static void one_that_hangs_holds_up_nothing(void **state) {
+  (void)state;
+  struct fake_process *p = fake_process(7, "w"), *q = fake_process(8, "v");
+  start(GONE "Process 'w'; Process 'v'");
+  read_times(3);
+  host_notifications_hang(true);
+  fake_end(p);
+  read_times(2);
+  fake_end(q);
+  read_times(5);
+  sent("v/ps_count", 0, 0);
+  quiet();
+  said(1, LOG_WARNING, "takes its time");
+  host_notifications_hang(false);
+  for (int i = 0; i < 100 && host_notification_count(ANY_SEVERITY, "", "") == 0;
+       i++)
+    usleep(20000);
+  notified(NOTIF_FAILURE, "w/ps_count", "w: process 7 is gone");
+  read_times(2);
+  notified(NOTIF_FAILURE, "v/ps_count", "v: process 8 is gone");
 }
 
 /* At once a machine full of them ends: they are told one after the other. */
@@ -242,6 +266,7 @@ int main(void) {
       TEST(patience_is_an_option),
       TEST(top_is_not_missed),
       TEST(names_of_rules_are_clean),
+      TEST(one_that_hangs_holds_up_nothing),
       TEST(no_flood),
       TEST(nobody_takes_them),
       TEST(a_blocked_thread),

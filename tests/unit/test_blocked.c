@@ -35,7 +35,7 @@ static void pass(const struct asleep *asleep) {
                                 .comm = "a\nb",
                                 .wchan = "io_schedule"};
   }
-  notices_reset(&notices);
+  notices_reset(&notices, NOTICES_MOST);
   blocked_update(&blocked, selection, &snapshot, INTERVALS, &notices);
 }
 #define asleep(...) pass((struct asleep[]){__VA_ARGS__, {0, 0, 0}})

@@ -16,7 +16,7 @@ static struct notices notices;
 static void pass(unsigned n) {
   while (n-- > 0) {
     interval();
-    notices_reset(&notices);
+    notices_reset(&notices, NOTICES_MOST);
     presence_update(selection, &snapshot, PATIENCE, &notices);
   }
 }
@@ -142,7 +142,7 @@ static void zombies_are_gone(void **state) {
   for (int i = 0; i < PATIENCE; i++) {
     interval();
     snapshot.tasks[0].state = 'Z';
-    notices_reset(&notices);
+    notices_reset(&notices, NOTICES_MOST);
     presence_update(selection, &snapshot, PATIENCE, &notices);
   }
   assert_said(SEVERITY_FAILURE, "db: process 7 is gone");

@@ -228,6 +228,8 @@ static void cpus_and_boot(void **state) {
   assert_true(cpus == 2 && boot == 1795358422);
   assert_false(PARSE(parse_cpus_and_boot, "cpu 1\nbtime 1\n", &cpus, &boot));
   assert_false(PARSE(parse_cpus_and_boot, "cpu0 1\nctxt 1\n", &cpus, &boot));
+  assert_false(PARSE(parse_cpus_and_boot, "cpu0 1\nbtime 9007199254740993\n",
+                     &cpus, &boot)); /* no double is this number */
 }
 
 static void pressure(void **state) {

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads of our own, for what may make collectd's wait.
+ */
+#ifndef PROCTRACE_HELPER_H
+#define PROCTRACE_HELPER_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Start one, with a stack of so many bytes (0: as usual); collectd's signals
+ * are not for it.  0 or an errno. */
+int helper_start(pthread_t *thread, const char *name, size_t stack,
+                 void *(*run)(void *), void *argument);
+
+/* A condition that can be waited for until a time of monotonic_ns(). */
+void helper_condition_init(pthread_cond_t *condition);
+void helper_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock,
+                       int64_t ns);
+
+#endif
