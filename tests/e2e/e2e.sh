@@ -176,9 +176,13 @@ observed() { # stdin: further lines of the plugin
   } >"$tmp/plugin.conf"
   began=$(date +%s)
   collectd_start <"$tmp/plugin.conf"
-  probes=
+  probes=$(why_no_probe)
+}
+
+# Why none runs; nothing if they do.
+why_no_probe() {
   [ "$(value "$(next_read)" self gauge-probe_syscall)" = 1 ] ||
-    probes=$(logged 'probe.* not run' || echo "no probe runs")
+    logged 'probe.* not run' || echo "no probe runs"
 }
 
 # What there has to be below our plugin, and nothing else.

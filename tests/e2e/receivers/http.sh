@@ -67,8 +67,8 @@ http_query() { # INSTANCE SERIES [DATA_SOURCE]
 
 http_points() { # INSTANCE SERIES [DATA_SOURCE]
   http_sort
-  cat "$http_tables/$1" 2>/dev/null | awk -v of="$2 ${3:-value}" \
-    '$2 " " $3 == of {print $4, $5}' | sort -n
+  [ ! -e "$http_tables/$1" ] || awk -v of="$2 ${3:-value}" \
+    '$2 " " $3 == of {print $4, $5}' "$http_tables/$1" | sort -n
 }
 
 http_instances() {
