@@ -18,7 +18,6 @@ at=$(next_read)
 quiet=$(values "$at" "idler$me" | grep -v '^uptime')
 work churn 120 500 30
 churn=$worker
-resident() { awk '/^VmRSS:/ {print $2}' "/proc/$collectd/status"; }
 sleep 5
 early=$(resident)
 sleep 11
