@@ -6,6 +6,7 @@
 #include "probed.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,11 +14,14 @@
 #define READ_BYTES 4096
 #define WRITE_BYTES 8192
 
-static char directory[] = "blockio.XXXXXX";
+static char directory[200];
 
-/* In the build directory: where temporary files belong may be no disk. */
+/* In the build directory, if nobody knows better where a disk is: where
+ * temporary files belong may be none. */
 static int make_directory(void **state) {
-  strcpy(directory + strlen(directory) - 6, "XXXXXX");
+  const char *disk = getenv("PROCTRACE_TEST_DISK");
+  snprintf(directory, sizeof(directory), "%s/blockio.XXXXXX",
+           disk != NULL ? disk : ".");
   return mkdtemp(directory) ? fixture_setup(state) : -1;
 }
 

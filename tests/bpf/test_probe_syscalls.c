@@ -60,7 +60,7 @@ static void of_four_threads(void **state) {
 static void of_four_threads_in_one_shard(void **state) {
   (void)state;
   four_threads("ProbeMemory 1");
-  said(1, LOG_WARNING, "ProbeMemory 1 is enough to probe");
+  said(1, LOG_WARNING, "1 MiB (ProbeMemory");
 }
 
 static void of_processes_apart(void **state) {

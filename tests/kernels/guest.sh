@@ -14,6 +14,12 @@ set -u
 export CMOCKA_MESSAGE_OUTPUT=TAP
 source=$(dirname "$0")/../..
 
+# A disk that is empty, and ours.
+if [ -n "${GUEST_DISK-}" ]; then
+  mkfs.ext4 -q "$GUEST_DISK" && mount "$GUEST_DISK" /mnt &&
+    export PROCTRACE_TEST_DISK=/mnt
+fi
+
 run() { # PROGRAM; the programs of shell lie in the source directory
   if [[ $1 == *.sh ]]; then
     timeout 600 bash "$source/$1"

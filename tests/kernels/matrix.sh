@@ -36,7 +36,7 @@ run_here() {
 
 # shellcheck disable=SC2317 # called by spawn
 run_under() { # KERNEL
-  bash "$here/vm" "$1" -- bash "$here/guest.sh" "${programs[@]}" \
+  GUEST_DISK=/dev/vda bash "$here/vm" "$1" -- bash "$here/guest.sh" "${programs[@]}" \
     >"$tmp/$1" 2>"$tmp/$1.said"
 }
 

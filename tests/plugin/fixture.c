@@ -56,7 +56,8 @@ static void must_be_from_bpf(void) {
     return;
   host_log_print();
   if (geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0 &&
-      host_log_count(ANY_SEVERITY, "no right to load BPF") == 0)
+      host_log_count(ANY_SEVERITY, "no right to load BPF") == 0 &&
+      host_log_count(ANY_SEVERITY, "the kernel is too old") == 0)
     fail_msg("BPF does not work");
   skip();
 }

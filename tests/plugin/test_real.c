@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -391,8 +392,13 @@ static void without_rights(void **state) {
   not_sent(of_child("threads-wchan-*"));
   sent("self/count-unreadable_io", 1);
   sent("self/count-unreadable_wchan", 1);
-  said(2, ANY_SEVERITY, "CAP_SYS_PTRACE");
-  said(2, ANY_SEVERITY, "");
+  /* From Linux 6.2 on the size of a directory of descriptors is their number,
+   * and no secret. */
+  struct stat directory;
+  assert_int_equal(stat("/proc/self/fd", &directory), 0);
+  unsigned lines = directory.st_size > 0 ? 2 : 3;
+  said(lines, ANY_SEVERITY, "CAP_SYS_PTRACE");
+  said(lines, ANY_SEVERITY, "");
 }
 
 #define REAL(f) cmocka_unit_test_setup_teardown(f, fixture_setup, end_child)

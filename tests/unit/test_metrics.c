@@ -190,7 +190,8 @@ static void collect_names_differ(void **state) {
     for (size_t j = 0; j < i; j++)
       assert_string_not_equal(collect_names[i].name, collect_names[j].name);
   }
-  assert_int_equal(all | GROUP_BASIC, (COLLECT_HISTOGRAM << 1) - 1);
+  assert_int_equal(all | GROUP_BASIC | GROUP_BLOCKED,
+                   (COLLECT_HISTOGRAM << 1) - 1);
 }
 
 static void losses_are_told_and_said(void **state) {
