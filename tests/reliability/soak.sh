@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# A collectd with all probes for SOAK_SECONDS (`make soak`: an hour) at an
+# interval of a second, among processes that call, connect, map, read a disk,
+# wait, start and end. What the plugin holds has to stay as it is, and what it
+# counted has to be what they did. A table of it is in soak.md at the end.
+
+# shellcheck source=tests/e2e/e2e.sh
+. "$(dirname "$0")/../e2e/e2e.sh"
+
+seconds=${SOAK_SECONDS:-3600}
+# A row of the table is of that many seconds; what still grows in the first one
+# is what is made once.
+row=$((seconds / 12))
+[ "$row" -ge 10 ] || row=10
+
+workers=(caller mapper disk)
+worker_start caller calls thread 2 39:200
+worker_start mapper mmaps 20 65536
+worker_start connector connects
+mkdir "$tmp/files"
+worker_start disk dio "$tmp/files" 8 4096 8 4096
+work idle $((seconds + 600)) 3 2 5 "idler$me"
+spawn nice -n 19 "$(program churn)" $((seconds + 600)) 20 300 >"$tmp/churned"
+churner=$spawned
+spawn nice -n 19 "$(program burn)" $((seconds + 600)) 1 50 >/dev/null
+
+# What they did, added up over all rounds: NUMBER of their "done" lines.
+did() { # NAME NUMBER
+  awk -v column="$(($2 + 1))" '
+    /^done/ {sum += $column} END {printf "%d", sum}' "$tmp/$1.out"
+}
+
+descriptors() { # KIND of BPF object, or nothing: all
+  if [ -n "${1-}" ]; then
+    find "/proc/$collectd/fd" -lname "anon_inode:bpf$1" | wc -l
+  else
+    find "/proc/$collectd/fd" -type l | wc -l
+  fi
+}
+
+# A number of `self`, the newest one.
+own() { # SERIES
+  column self "$1" | tail -n 1 | sed 's/\.0*$//'
+}
+
+lost() {
+  local file
+  for file in "$csv"/proctrace-self/operations-dropped_*; do
+    tail -qn 1 "$file" | cut -d, -f2
+  done | awk '{sum += $1} END {printf "%d", sum}'
+}
+
+lines=()
+table_row() {
+  lines+=("| $((SECONDS - began)) | $(resident) | $(descriptors) |$(
+    for kind in -map -prog _link; do
+      printf ' %d |' "$(descriptors "$kind")"
+    done) $(find "/proc/$collectd/task" -mindepth 1 -maxdepth 1 | wc -l) | $(
+    own count-watched) | $(own count-series) | $(own count-probe_requests) | $(
+    own count-probe_connects) | $(own duration-read) | $(lost) |")
+  diag "${lines[-1]}"
+}
+
+column_of() { # NUMBER: of the table, first row and all
+  printf '%s\n' "${lines[@]}" | cut -d'|' -f"$(($1 + 1))" | tr -d ' '
+}
+
+# No later row has more than a share of the first one.
+# shellcheck disable=SC2317 # called by ok
+flat() { # NUMBER SHARE
+  column_of "$1" | awk -v share="$2" '
+    NR == 1 {first = $1}
+    NR > 1 && $1 > most {most = $1}
+    END {exit !(NR > 2 && most <= first * share)}'
+}
+
+collectd_start <<EOF
+  Process "caller$me"
+  Process "mapper$me"
+  Process "connector$me"
+  Process "disk$me"
+  Process "idler$me"
+  <Select "churn$me">
+    Process "churn$me"
+    Children true
+  </Select>
+  Process "burn$me"
+  <Top "busy">
+    Count 20
+    By "cpu" "io"
+  </Top>
+  Collect "state" "memory" "cpu" "contextswitch" "io" "files" "sched" "wchan"
+  <Probe "syscall">
+    LatencyOf "futex" "nanosleep"
+  </Probe>
+$(printf '  Probe "%s"\n' runqueue blockio tcpconnect mmap)
+EOF
+probes=$(logged 'probe.* not run|no probe runs')
+[ -z "$probes" ] || skip_all "$probes"
+
+of() { # NAME SERIES: its value now
+  local name=$1$me-${worker_pid[$1]}
+  column "$name" "$2" | tail -n 1
+}
+
+# What is told of them before the first round is of their beginning.
+next_read >"$tmp/at"
+oracles=(
+  "system calls:caller:operations-syscalls:1"
+  "system calls, mapping:mapper:operations-syscalls:1"
+  "mmap calls:mapper:operations-mmap:2"
+  "bytes mapped:mapper:total_bytes-mmap:3"
+  "connects:connector:total_connections-established:1"
+)
+at_first=()
+for oracle in "${oracles[@]}"; do
+  IFS=: read -r _ name series _ <<<"$oracle"
+  at_first+=("$(of "$name" "$series")")
+done
+
+began=$SECONDS connected=$((SECONDS - 90))
+while [ $((SECONDS - began)) -lt "$seconds" ]; do
+  for name in "${workers[@]}"; do
+    round "$name"
+  done
+  # Its few ports are free again after a minute (TIME_WAIT).
+  if [ $((SECONDS - connected)) -ge 90 ]; then
+    connected=$SECONDS
+    round connector
+  fi
+  [ $((SECONDS - began)) -lt $(((${#lines[@]} + 1) * row)) ] || table_row
+  kill -0 "$collectd" || break
+  sleep 0.7
+done
+next_read >"$tmp/at"
+
+ok "collectd has run for $seconds s" kill -0 "$collectd"
+for i in "${!oracles[@]}"; do
+  IFS=: read -r text name series column <<<"${oracles[i]}"
+  is "$(($(of "$name" "$series") - ${at_first[i]:-0}))" \
+    "$(did "$name" "$column")" "$text, after $(rounds_of "$name") rounds"
+done
+for what in 2:memory 3:descriptors 4:maps 5:programs 6:links 7:threads; do
+  # Memory is allowed what malloc() leaves between blocks.
+  share=1
+  [ "$what" != 2:memory ] || share=1.05
+  ok "flat: ${what#*:}, $(column_of "${what%%:*}" | tr '\n' ' ')" \
+    flat "${what%%:*}" "$share"
+done
+ok "nothing was lost" test "$(lost)" = 0
+kill "$churner"
+wait_for 30 grep -q started "$tmp/churned"
+diag "$(cat "$tmp/churned") short lives"
+fallen=0
+for file in "$csv"/proctrace-*/{derive,operations,contextswitch,total_*,ps_cputime,ps_pagefaults,io_*,disk_octets}-*-??-??; do
+  [ -e "$file" ] || continue
+  awk -F, 'NR > 2 && ($2 < a || $3 < b) {exit 1} {a = $2; b = $3}' "$file" ||
+    fallen=$((fallen + 1))
+done
+is "$fallen" 0 "no counter has ever fallen"
+# A process there may be that nobody may look into.
+is "$(complaints | grep -v "no right to")" "" "no other complaint in the log"
+collectd_stop
+is "$stopped" 0 "collectd ends by itself"
+{
+  echo "| seconds | memory, kB | descriptors | BPF maps | programs | links |" \
+    "threads | watched | value lists | requests | connects | read, s | lost |"
+  echo "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+  printf '%s\n' "${lines[@]}"
+} >soak.md
+finish
