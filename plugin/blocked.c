@@ -77,8 +77,8 @@ static size_t join(const struct blocked *old, const struct selection *selection,
 static bool remember(struct blocked *blocked, const struct selection *selection,
                      struct snapshot *snapshot) {
   size_t most = blocked->sleep_count + snapshot->sleeper_count;
-  struct sleep *joined = most == 0 ? NULL : calloc(most, sizeof(*joined));
-  if (most != 0 && joined == NULL)
+  struct sleep *joined = calloc(most + 1, sizeof(*joined)); /* never of 0 */
+  if (joined == NULL)
     return false;
   if (snapshot->sleeper_count > 0)
     qsort(snapshot->sleepers, snapshot->sleeper_count,

@@ -110,10 +110,13 @@ void proc_numbers_sort(struct proc_numbers *list) {
   }
 }
 
-/* The number that is the whole name, or -1. */
+/* The number that is the whole name, or -1.  The kernel prints no 0 before
+ * others: 007 is not 7 again. */
 static pid_t number_of(const char *name) {
   int64_t number = 0;
   const char *at = name;
+  if (name[0] == '0' && name[1] != '\0')
+    return -1;
   while (*at >= '0' && *at <= '9' && number <= INT32_MAX)
     number = number * 10 + (*at++ - '0');
   return at == name || *at != '\0' || number > INT32_MAX ? -1 : (pid_t)number;

@@ -35,15 +35,17 @@ fuzz() { # TARGET
   [ ! -e "$sources/$1.dict" ] || words=("-dict=$sources/$1.dict")
   exec >"fuzz/run/$1.log" 2>&1 </dev/null
   UBSAN_OPTIONS=print_stacktrace=1 exec nice -n 19 "fuzz/run/$1" \
-    "-max_total_time=$FUZZ_SECONDS" -max_len=4096 -timeout=30 \
-    -rss_limit_mb=2560 -artifact_prefix="$PWD/fuzz/found/$1-" "${words[@]}" \
+    "-max_total_time=$FUZZ_SECONDS" -max_len=4096 -timeout=120 \
+    -report_slow_units=60 -rss_limit_mb=2560 \
+    -artifact_prefix="$PWD/fuzz/found/$1-" "${words[@]}" \
     "fuzz/corpus/$1" "fuzz/seeds/$1"
 }
 
-# "#4711 DONE cov: 115 ft: 305 corp: 103/4436b ..."
-summary() { # TARGET
-  sed -n 's/^#\([0-9]*\)[[:space:]]*DONE[[:space:]]*cov: \([0-9]*\).* corp: \([0-9]*\)\/.*/\1 executions, coverage \2, corpus \3/p' \
-    "fuzz/run/$1.log"
+# "#4711 DONE cov: 115 ft: 305 corp: 103/4436b ...": executions, edges of the code
+# that were reached, inputs that reach them.
+numbers() { # TARGET
+  awk '$2 == "DONE" { sub("#", "", $1); sub("/.*", "", $8)
+                      print $1, $4, $8 }' "fuzz/run/$1.log"
 }
 
 # The line that puts what was found into the corpus: there `make check` runs it.
@@ -59,14 +61,26 @@ explain() { # TARGET
 }
 
 report() { # TARGET PROCESS
+  local status executions edges inputs
   wait "$2"
-  tap_result $? "$1: $(summary "$1"), $FUZZ_SECONDS s" || :
-  grep -q '^#[0-9]*[[:space:]]*DONE' "fuzz/run/$1.log" || explain "$1"
+  status=$?
+  read -r executions edges inputs < <(numbers "$1")
+  tap_result "$status" \
+    "$1: ${executions:--} executions, ${edges:--} edges, ${inputs:--} inputs"
+  rows+=("| $1 | ${executions:--} | ${edges:--} | ${inputs:--} |")
+  [ "$status" -eq 0 ] || explain "$1"
+}
+
+# As docs/reliability.md has it.
+table() {
+  printf '%s\n' "| target | executions in $FUZZ_SECONDS s | edges | inputs |" \
+    "|---|--:|--:|--:|" "${rows[@]}"
 }
 
 tmpdir
 can_fuzz ||
   skip_all "$FUZZ_CC has no libFuzzer (Debian: clang and libclang-rt-14-dev)"
+rows=()
 read -ra targets <<<"$FUZZ_TARGETS"
 plan $((1 + ${#targets[@]}))
 ok "building with $FUZZ_CC and sanitizers" make fuzzer FUZZ_CC="$FUZZ_CC" ||
@@ -83,4 +97,5 @@ for ((i = 0; i < ${#targets[@]}; i += 2)); do
     report "${two[n]}" "${processes[n]}"
   done
 done
+diag "$(table)"
 finish

@@ -25,11 +25,14 @@
 #include <string.h>
 
 #define INTERVALS_MOST 8 /* fewer than a group that is empty stays */
+/* Seconds: so long that on a slow machine the plugin's helper thread, which
+ * reads the input, is never given up and left behind. */
+#define INTERVAL 600
 
 static const char everything[] =
     "Process a\nProcessMatch \"\\\\1\" \"^(..*)\"\n<Top>\nCount 3\n</Top>\n"
     "Collect state memory cpu contextswitch io files sched wchan pss\n"
-    "PerThread true\nMaxThreads 5\nPssInterval 10\nPssBudget 1\n"
+    "PerThread true\nMaxThreads 5\nPssInterval 600\nPssBudget 1\n"
     "CommandLine true\n<Notify gone>\nIntervals 1\n</Notify>\n"
     "<Notify blocked>\nIntervals 1\n</Notify>\n";
 static const char selects[] =
@@ -40,7 +43,9 @@ static const char selects[] =
     "<Select seven>\nPid 7\n</Select>\nPerProcess false\n";
 static const char little_room[] =
     "<Top most>\nCount 2\nBy cpu rss io wait\n</Top>\nMaxProcesses 2\n"
-    "Process b\nPerGroup false\nOther false\nMaxDescriptors 0\n";
+    "Process b\nPerGroup false\nOther false\nMaxDescriptors 0\n"
+    "<Notify gone>\nIntervals 1\n</Notify>\n"
+    "<Notify blocked>\nIntervals 1\n</Notify>\n";
 static const char probed[] =
     "ProcessMatch \"\\\\1\" \"^(.)\"\n"
     "<Select heirs>\nProcess b\nChildren true\n</Select>\n"
@@ -209,10 +214,10 @@ API int plugin_dispatch_notification(const notification_t *of) {
 
 API char *hostname_g = "fuzz";
 
-API cdtime_t plugin_get_interval(void) { return TIME_T_TO_CDTIME_T(10); }
+API cdtime_t plugin_get_interval(void) { return TIME_T_TO_CDTIME_T(INTERVAL); }
 
 API cdtime_t cdtime(void) {
-  return TIME_T_TO_CDTIME_T(1700000000 + 10 * (time_t)sent.read);
+  return TIME_T_TO_CDTIME_T(1700000000 + INTERVAL * (time_t)sent.read);
 }
 
 /* --- BPF --- */

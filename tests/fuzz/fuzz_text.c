@@ -183,6 +183,7 @@ static bool check_meminfo(const char *text, size_t length,
 
 static void print_cpus(struct sample *s) {
   s->numbers[0] = 1 + s->numbers[0] % CPUS_MOST;
+  s->numbers[1] >>= 11; /* others are not believed */
   int n = snprintf(s->text, sizeof(s->text), "cpu  9 9 9 9 0 0 9 9 0 0\n");
   for (unsigned i = 0; i < s->numbers[0]; i++)
     n += snprintf(s->text + n, sizeof(s->text) - (size_t)n,
@@ -197,7 +198,7 @@ static bool check_cpus(const char *text, size_t length,
   double cpus = -1, boot_time = -1;
   if (!parse_cpus_and_boot(text, length, &cpus, &boot_time))
     return false;
-  CHECK(cpus >= 1 && boot_time >= 0);
+  CHECK(cpus >= 1 && boot_time >= 0 && boot_time <= 0x1p53);
   CHECK(s == NULL ||
         (same(cpus, s->numbers[0]) && same(boot_time, s->numbers[1])));
   return true;
