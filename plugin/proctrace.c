@@ -307,6 +307,7 @@ static struct proctrace *proctrace_new(void) {
       .probes = options.probes.wanted,
   };
   if (options.notify.gone != 0 || options.notify.blocked != 0) {
+    report_notices_init();
     p->herald = herald_new(report_notices);
     if (p->herald == NULL)
       log_error("nothing is notified: no thread can be started for it");

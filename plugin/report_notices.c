@@ -29,8 +29,13 @@ static bool report_notice(const struct notice *notice, cdtime_t now) {
   return plugin_dispatch_notification(&notification) == 0;
 }
 
+static plugin_ctx_t context;
+
+void report_notices_init(void) { context = plugin_get_ctx(); }
+
 bool report_notices(const struct notices *notices) {
   bool taken = true;
+  plugin_set_ctx(context);
   cdtime_t now = cdtime();
   for (size_t i = 0; i < notices->count; i++)
     taken &= report_notice(&notices->list[i], now);

@@ -7,6 +7,10 @@
 
 #include "notices.h"
 
+/* collectd knows by the thread which plugin speaks: notices are the calling
+ * thread's from now on, whoever hands them over. */
+void report_notices_init(void);
+
 /* False: nobody takes them. */
 bool report_notices(const struct notices *notices);
 

@@ -214,6 +214,9 @@ API int plugin_dispatch_notification(const notification_t *of) {
 
 API char *hostname_g = "fuzz";
 
+API plugin_ctx_t plugin_get_ctx(void) { return (plugin_ctx_t){0}; }
+API plugin_ctx_t plugin_set_ctx(plugin_ctx_t context) { return context; }
+
 API cdtime_t plugin_get_interval(void) { return TIME_T_TO_CDTIME_T(INTERVAL); }
 
 API cdtime_t cdtime(void) {

@@ -40,6 +40,8 @@ static struct {
 } * notifications;
 static size_t notifications_num;
 static bool notifications_refused;
+/* Of each thread its own; the plugin's has an interval. */
+static __thread plugin_ctx_t context;
 static pthread_mutex_t notifications_taken = PTHREAD_MUTEX_INITIALIZER;
 
 /* The daemon's. */
@@ -105,6 +107,8 @@ API int plugin_dispatch_notification(const notification_t *of) {
   if (strcmp(of->plugin, "proctrace") || strcmp(of->host, hostname_g) ||
       of->time != now || of->meta)
     die("a notification that is not ours", of->message);
+  if (context.interval == 0)
+    die("a notification of no plugin", of->message);
   pthread_mutex_lock(&notifications_taken);
   pthread_mutex_unlock(&notifications_taken);
   notifications =
@@ -137,6 +141,13 @@ API void plugin_log(int severity, const char *format, ...) {
 }
 
 API cdtime_t plugin_get_interval(void) { return interval; }
+
+API plugin_ctx_t plugin_get_ctx(void) { return context; }
+API plugin_ctx_t plugin_set_ctx(plugin_ctx_t new) {
+  plugin_ctx_t old = context;
+  context = new;
+  return old;
+}
 
 API cdtime_t cdtime(void) { return now; }
 
@@ -173,6 +184,7 @@ void host_configure(const char *text) {
 }
 
 void host_init(void) {
+  context.interval = interval;
   if (plugin.init())
     die("the init callback", "failed");
   if (!plugin.read)

@@ -161,7 +161,7 @@ logged() { # PATTERN
 complaints() {
   logged 'error|warning' |
     grep -vE 'three quarters of the interval|next interval is .* in the past' |
-    grep -vE 'above its read interval'
+    grep -vE 'above its read interval|holds its lock for long'
 }
 
 within() { # VALUE LEAST MOST

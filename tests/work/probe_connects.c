@@ -139,6 +139,13 @@ static void find_no_route(const char *host) {
   }
 }
 
+/* Without TIME_WAIT: the next round may have the port at once. */
+static void close_abruptly(int fd) {
+  const struct linger now = {.l_onoff = 1, .l_linger = 0};
+  must(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), "SO_LINGER");
+  close(fd);
+}
+
 /* Two ports are all there are: the third connect to one address finds none. */
 static void find_no_port(const struct address *to) {
   write_setting("ip_local_port_range", "40000 40001");
@@ -152,8 +159,8 @@ static void find_no_port(const struct address *to) {
     connect_says(fd, to, EADDRNOTAVAIL);
     close(fd);
   }
-  close(held[0]);
-  close(held[1]);
+  close_abruptly(held[0]);
+  close_abruptly(held[1]);
   write_setting("ip_local_port_range", "32768 60999");
 }
 
