@@ -70,7 +70,8 @@ static int open_sources(void **state) {
     return 0;
   rest->free(rest);
   procfs->free(procfs);
-  bool can = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+  bool can = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0 &&
+             strstr(reason, "too old") == NULL;
   printf(can ? "Bail out! %s\n" : "1..0 # SKIP %s\n", reason);
   exit(can);
 }
