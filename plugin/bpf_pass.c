@@ -364,9 +364,8 @@ void bpf_pass_end(struct bpf_pass *pass, struct snapshot *snapshot) {
       process->wait -= old->wait;
     snapshot->tasks[process - pass->processes.processes].value[FIELD_WAIT] =
         process->wait;
-    if (!pass->with_threads)
-      continue;
-    thread->shown = adjust(&pass->numbers[i].cpu, thread->shown);
+    if (pass->with_threads)
+      thread->shown = adjust(&pass->numbers[i].cpu, thread->shown);
     if (process->last_thread != 0)
       pass->threads.threads[process->last_thread - 1].next = i + 1;
     else
@@ -454,12 +453,14 @@ static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
 /* The pass has seen which threads they are; what else there is to say of them
  * stands in /proc. */
 static void look_at_sleepers(struct bpf_pass *pass, struct snapshot *snapshot,
-                             const struct task *task) {
-  if (task->value[FIELD_BLOCKED] == 0)
+                             size_t index) {
+  if (snapshot->tasks[index].value[FIELD_BLOCKED] == 0)
     return;
-  for (size_t i = 0; i < pass->threads.count; i++) {
-    const struct thread_seen *thread = &pass->threads.threads[i];
-    if (thread->pid == task->pid && thread->state == 'D')
+  const struct process_seen *process = &pass->processes.processes[index];
+  for (uint32_t i = process->first_thread; i != 0;
+       i = pass->threads.threads[i - 1].next) {
+    const struct thread_seen *thread = &pass->threads.threads[i - 1];
+    if (thread->state == 'D')
       procfs_look_at_sleeper(pass->procfs, snapshot, thread->pid, thread->tid);
   }
 }
@@ -474,7 +475,7 @@ unsigned bpf_pass_reveal(struct bpf_pass *pass, struct snapshot *snapshot,
   if (fresh & GROUP_THREADS)
     tell_threads(pass, snapshot, index);
   if (fresh & GROUP_BLOCKED)
-    look_at_sleepers(pass, snapshot, task);
+    look_at_sleepers(pass, snapshot, index);
   return wanted & ~task->tried;
 }
 
