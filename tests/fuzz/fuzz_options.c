@@ -8,6 +8,7 @@
  * executable, a zero behind each: the rules that came out are asked about that
  * process.
  */
+#include "../plugin/oconf.h"
 #include "fuzz.h"
 
 #include "metrics.h"
@@ -95,17 +96,6 @@ static void take_tree(struct input *input, oconfig_item_t *root) {
     take_item(line, append_child(parent_of(
                         root, depth < DEPTH_MOST ? depth : DEPTH_MOST)));
   }
-}
-
-static void free_content(oconfig_item_t *item) {
-  for (int i = 0; i < item->children_num; i++)
-    free_content(&item->children[i]);
-  for (int i = 0; i < item->values_num; i++)
-    if (item->values[i].type == OCONFIG_TYPE_STRING)
-      free(item->values[i].value.string);
-  free(item->children);
-  free(item->values);
-  free(item->key);
 }
 
 /* --- in the place of the C library's (the linker's --wrap) ---
@@ -240,5 +230,5 @@ void fuzz_options(struct input input) {
   ask_rules(input, &options);
   plan(&options);
   options_free(&options);
-  free_content(&root);
+  oconf_free_content(&root);
 }

@@ -139,9 +139,9 @@ oconfig_item_t *oconf_parse(const char *text) {
   return root;
 }
 
-static void free_content(oconfig_item_t *item) {
+void oconf_free_content(oconfig_item_t *item) {
   for (int i = 0; i < item->children_num; i++)
-    free_content(&item->children[i]);
+    oconf_free_content(&item->children[i]);
   for (int i = 0; i < item->values_num; i++)
     if (item->values[i].type == OCONFIG_TYPE_STRING)
       free(item->values[i].value.string);
@@ -151,6 +151,6 @@ static void free_content(oconfig_item_t *item) {
 }
 
 void oconf_free(oconfig_item_t *root) {
-  free_content(root);
+  oconf_free_content(root);
   free(root);
 }

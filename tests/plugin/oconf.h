@@ -14,4 +14,7 @@
 oconfig_item_t *oconf_parse(const char *text);
 void oconf_free(oconfig_item_t *root);
 
+/* What an item holds, and not the item. */
+void oconf_free_content(oconfig_item_t *item);
+
 #endif
