@@ -35,14 +35,15 @@ static struct channel *find_or_add(struct channels *channels,
   return channel;
 }
 
-void channels_add(struct channels *channels, const struct wchan *wchan) {
+bool channels_add(struct channels *channels, const struct wchan *wchan) {
   char name[NAME_SIZE];
   name_clean(name, wchan->symbol);
   struct channel *channel = find_or_add(channels, name);
   if (channel == NULL)
-    return;
+    return false;
   channel->threads += wchan->threads;
   channel->left = STAY_INTERVALS + 1;
+  return true;
 }
 
 void channels_free(struct channels *channels) {

@@ -28,7 +28,8 @@ struct channels {
 /* A new interval: nobody sleeps anywhere yet. */
 void channels_begin(struct channels *channels);
 
-void channels_add(struct channels *channels, const struct wchan *wchan);
+/* False: no memory. */
+bool channels_add(struct channels *channels, const struct wchan *wchan);
 
 void channels_free(struct channels *channels);
 

@@ -7,6 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Counts the loss; an error that may pass is not an answer. */
+static void cannot_tell(struct procfs *procfs, struct snapshot *snapshot,
+                        int error, enum loss denied, enum fact fact,
+                        struct facts *facts) {
+  count_loss(procfs, snapshot, error, denied);
+  if (error_may_pass(error))
+    facts->failed |= fact;
+}
+
 static void identify_user(struct procfs *procfs, struct snapshot *snapshot,
                           const struct task *task, struct facts *facts) {
   char path[PROC_PATH_SIZE];
@@ -14,7 +23,7 @@ static void identify_user(struct procfs *procfs, struct snapshot *snapshot,
   proc_path(path, task->pid, 0, "status");
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
   if (n < 0) {
-    count_loss(procfs, snapshot, (int)-n, LOSS_FAILED);
+    cannot_tell(procfs, snapshot, (int)-n, LOSS_FAILED, FACT_USER, facts);
   } else if (parse_status(procfs->text.data, (size_t)n, &status) &&
              (status.has & STATUS_USER)) {
     facts->user = status.user;
@@ -29,13 +38,20 @@ static void identify_executable(struct procfs *procfs,
   proc_path(path, task->pid, find_living(procfs, task), "exe");
   ssize_t n = readlinkat(procfs->root_fd, path, target, sizeof(target) - 1);
   if (n < 0) { /* ENOENT: a kernel thread has none */
-    count_loss(procfs, snapshot, errno, LOSS_EXE_DENIED);
+    cannot_tell(procfs, snapshot, errno, LOSS_EXE_DENIED, FACT_EXECUTABLE,
+                facts);
     return;
   }
   target[n] = '\0';
   facts->executable = strdup(target);
   if (facts->executable != NULL)
     facts->known |= FACT_EXECUTABLE;
+  else
+    cannot_tell(procfs, snapshot, ENOMEM, LOSS_FAILED, FACT_EXECUTABLE, facts);
+}
+
+static enum fact fact_of(enum slow_kind kind) {
+  return kind == SLOW_CMDLINE ? FACT_CMDLINE : FACT_CGROUP;
 }
 
 static void take_facts(struct procfs *procfs, struct snapshot *snapshot,
@@ -44,7 +60,8 @@ static void take_facts(struct procfs *procfs, struct snapshot *snapshot,
     struct slow_read *read = &procfs->batch.reads[i];
     struct facts *of = &facts[read->user];
     if (read->error != 0) {
-      count_loss(procfs, snapshot, read->error, LOSS_FAILED);
+      cannot_tell(procfs, snapshot, read->error, LOSS_FAILED,
+                  fact_of(read->kind), of);
     } else if (read->kind == SLOW_CMDLINE) {
       of->cmdline = read->text;
       of->known |= FACT_CMDLINE;
@@ -58,14 +75,14 @@ static void take_facts(struct procfs *procfs, struct snapshot *snapshot,
 
 static void add_slow_fact(struct procfs *procfs, struct snapshot *snapshot,
                           const struct task *task, size_t place,
-                          enum slow_kind kind) {
+                          enum slow_kind kind, struct facts *facts) {
   struct slow_read read = {.kind = kind,
                            .pid = task->pid,
                            .tid = find_living(procfs, task),
                            .fd = -1,
                            .user = place};
   if (!slow_batch_add(&procfs->batch, read))
-    count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
+    cannot_tell(procfs, snapshot, ENOMEM, LOSS_FAILED, fact_of(kind), facts);
 }
 
 void procfs_identify(struct source *source, struct snapshot *snapshot,
@@ -75,9 +92,9 @@ void procfs_identify(struct source *source, struct snapshot *snapshot,
   for (size_t i = 0; i < n; i++) {
     const struct task *task = &snapshot->tasks[tasks[i]];
     if (wanted & FACT_CMDLINE)
-      add_slow_fact(procfs, snapshot, task, i, SLOW_CMDLINE);
+      add_slow_fact(procfs, snapshot, task, i, SLOW_CMDLINE, &facts[i]);
     if (wanted & FACT_CGROUP)
-      add_slow_fact(procfs, snapshot, task, i, SLOW_CGROUP);
+      add_slow_fact(procfs, snapshot, task, i, SLOW_CGROUP, &facts[i]);
   }
   slowread_start(procfs->slow, &procfs->batch);
   for (size_t i = 0; i < n; i++) {

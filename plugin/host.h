@@ -18,8 +18,12 @@ struct host_reader {
 /* Returns 0 or a negative errno. */
 int host_open(struct host_reader *reader, const char *root);
 
-/* Fill `host`; what can't be read stays below zero, or not valid. */
-void host_read(struct host_reader *reader, struct host *host);
+/*
+ * Fill `host`; what can't be read stays below zero, or not valid.  What this
+ * kernel does not have is no loss, all else counts as one.
+ */
+void host_read(struct host_reader *reader, struct host *host,
+               uint64_t losses[LOSS_COUNT]);
 
 void host_close(struct host_reader *reader);
 

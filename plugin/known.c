@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* As population.c believes that who is missing may live. */
+#define INCOMPLETE_INTERVALS 10
+
 const char *const kept_names[KEPTS] = {"stat", "status", "io", "schedstat",
                                        "fd"};
 
@@ -106,9 +109,10 @@ struct known *known_get(struct known_table *table, const struct task *task) {
 
 void known_interval(struct known_table *table) {
   size_t kept = 0;
+  unsigned most = table->incomplete ? INCOMPLETE_INTERVALS : 2;
   for (size_t i = 0; i < table->count; i++) {
     struct known *known = table->list[i];
-    if (known->interval == table->interval) {
+    if (table->interval - known->interval < most) {
       table->list[kept++] = known;
     } else {
       known_clear(table, known);
@@ -117,6 +121,7 @@ void known_interval(struct known_table *table) {
   }
   table->count = kept;
   table->interval++;
+  table->incomplete = false;
 }
 
 void known_free(struct known_table *table) {

@@ -20,6 +20,7 @@ enum { SUM_VOLUNTARY, SUM_INVOLUNTARY, SUM_RUNTIME, SUM_WAIT, SUMS };
 
 struct thread_base {
   pid_t tid;
+  unsigned known; /* a bit for each of SUMS that was read of it once */
   uint64_t last[SUMS];
 };
 
@@ -39,12 +40,15 @@ struct known_table {
   int root_fd;
   unsigned descriptors, max_descriptors;
   unsigned interval;   /* counts them */
+  bool incomplete;     /* the scan of the last one has missed processes */
   size_t hint;         /* where the next process is likely to stand */
   struct known **list; /* sorted by pid */
   size_t count, capacity;
 };
 
-/* A new interval: those that nobody asked for in the last one are forgotten. */
+/* A new interval: those that nobody asked for in the last two are forgotten (in
+ * one of them the read may have failed as a whole), or, where the last one was
+ * incomplete, in the last ten. */
 void known_interval(struct known_table *table);
 
 /* NULL: not known. */

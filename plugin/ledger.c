@@ -63,14 +63,17 @@ static void enter_counter(struct account *account, enum field field,
   account->seen |= FIELD_BIT(field);
 }
 
-static void enter_channels(struct account *account, const struct task *task,
-                           const struct snapshot *snapshot,
-                           struct tally *tally) {
+static void enter_channels(struct account *account, struct task *task,
+                           struct snapshot *snapshot, struct tally *tally) {
   channels_begin(&account->channels);
   for (size_t i = 0; i < task->wchans; i++) {
     const struct wchan *wchan = &snapshot->wchans[task->first_wchan + i];
-    channels_add(&account->channels, wchan);
-    channels_add(&tally->channels, wchan);
+    if (!channels_add(&account->channels, wchan)) {
+      task->wchan_missing = true;
+      snapshot->losses[LOSS_FAILED]++;
+    }
+    if (!channels_add(&tally->channels, wchan))
+      snapshot->losses[LOSS_FAILED]++;
   }
 }
 
@@ -120,7 +123,8 @@ static void enter_process(struct member *member, const struct task *task,
  * A process has an account from the time when it was first watched.  One that
  * Top lets go keeps it, closed, in case it comes back.
  */
-static void open_or_close_account(struct member *member) {
+static void open_or_close_account(struct selection *selection,
+                                  struct member *member) {
   struct account *account = member->account;
   if (member->group == NULL && account != NULL) {
     member->from_birth = false;
@@ -128,6 +132,7 @@ static void open_or_close_account(struct member *member) {
     channels_free(&account->channels);
   } else if (member->group != NULL && account == NULL) {
     member->account = calloc(1, sizeof(*member->account));
+    selection->no_memory += member->account == NULL;
     member->from_birth = member->born && member->sights == 1;
   }
 }
@@ -201,19 +206,18 @@ static uint64_t counted_of(const struct member *gone, enum field field) {
   return own + (gone->owed == NULL ? 0 : gone->owed[field - IO_FIRST]);
 }
 
-static void settle(const struct selection *selection, struct member *gone) {
+static void settle(struct selection *selection, struct member *gone) {
   struct member *parent = living_ancestor(selection, gone);
   if (parent == NULL || (open_account(gone) == NULL && gone->owed == NULL)) {
     gone->settled = true; /* nothing was counted, or nobody inherits */
     return;
   }
-  if (!has_reaped(parent, gone->tree_minflt))
-    return; /* not yet; it waits for one more interval */
-  gone->settled = true;
   if (parent->owed == NULL)
     parent->owed = calloc(IO_COUNT, sizeof(*parent->owed));
-  if (parent->owed == NULL)
-    return;
+  selection->no_memory += parent->owed == NULL;
+  if (parent->owed == NULL || !has_reaped(parent, gone->tree_minflt))
+    return; /* not yet; it waits for one more interval */
+  gone->settled = true;
   for (enum field f = IO_FIRST; f <= IO_LAST; f++)
     parent->owed[f - IO_FIRST] += counted_of(gone, f);
 }
@@ -244,7 +248,7 @@ static void enter_unseen(struct selection *selection,
     return;
   }
   selection_place_ended(selection, member, &ended->task, ended->user);
-  open_or_close_account(member);
+  open_or_close_account(selection, member);
   enter_process(member, &ended->task, 0, tally_of(selection, member));
 }
 
@@ -300,7 +304,7 @@ void ledger_update(struct selection *selection, struct snapshot *snapshot) {
   for (size_t i = 0; i < selection->group_count; i++)
     tally_begin(&selection->groups[i]->tally);
   for (size_t i = 0; i < selection->count; i++) {
-    open_or_close_account(selection->members[i]);
+    open_or_close_account(selection, selection->members[i]);
     note_reaping(selection->members[i], &snapshot->tasks[i]);
   }
   /* Parents come before their children: descent may decide on these. */

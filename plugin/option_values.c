@@ -30,14 +30,22 @@ static void append_value(FILE *out, const oconfig_value_t *value) {
 /* "MaxProcesses "many": want a number" */
 void complain(const oconfig_item_t *item, const char *remedy) {
   char line[512] = "";
+  snprintf(line, sizeof(line), "%s", item->key);
   FILE *out = fmemopen(line, sizeof(line) - 1, "w");
-  if (out != NULL) {
+  if (out != NULL) { /* else there is no memory, and the option alone is said */
     fputs(item->key, out);
     for (int i = 0; i < item->values_num; i++)
       append_value(out, &item->values[i]);
     fclose(out);
   }
   log_error("<Plugin proctrace>: %s: %s", line, remedy);
+}
+
+char *copy_text(const oconfig_item_t *item, const char *text) {
+  char *copy = strdup(text);
+  if (copy == NULL)
+    complain(item, NO_MEMORY);
+  return copy;
 }
 
 /* --- values --- */
@@ -64,7 +72,7 @@ bool get_path(const oconfig_item_t *item, char **out, const char *remedy) {
     return false;
   }
   free(*out);
-  *out = strdup(path);
+  *out = copy_text(item, path);
   return *out != NULL;
 }
 

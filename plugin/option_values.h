@@ -11,8 +11,14 @@
 
 struct oconfig_item_s;
 
+/* What is left out for want of memory is complained of as well. */
+#define NO_MEMORY "there is no memory for it, and it is left out"
+
 /* One line: option, values and what would be right. */
 void complain(const struct oconfig_item_s *item, const char *remedy);
+
+/* A copy of a text, of the caller; NULL, and a complaint: no memory. */
+char *copy_text(const struct oconfig_item_s *item, const char *text);
 
 /* So many values, and lines of its own only where it is a block. */
 bool has_shape(const struct oconfig_item_s *item, int values, bool is_block);

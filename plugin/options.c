@@ -24,14 +24,17 @@
 
 /* --- rules --- */
 
-static struct rule *rule_append(struct options *options, const char *name) {
+static struct rule *rule_append(struct options *options,
+                                const oconfig_item_t *item, const char *name) {
   struct rule *larger =
       realloc(options->rules, (options->rule_count + 1) * sizeof(*larger));
-  if (larger == NULL)
+  if (larger == NULL) {
+    complain(item, NO_MEMORY);
     return NULL;
+  }
   options->rules = larger;
   struct rule *rule = &larger[options->rule_count];
-  *rule = (struct rule){.name = strdup(name)};
+  *rule = (struct rule){.name = copy_text(item, name)};
   if (rule->name == NULL)
     return NULL;
   options->rule_count++;
@@ -43,12 +46,15 @@ static void rule_drop_last(struct options *options) {
   rule_free(&options->rules[--options->rule_count]);
 }
 
-static bool set_command(struct rule *rule, const char *command) {
+static bool set_command(struct rule *rule, const oconfig_item_t *item,
+                        const char *command) {
   if (strlen(command) >= COMM_SIZE)
     log_warning("<Plugin proctrace>: Process \"%s\": the kernel keeps 15 "
                 "characters of a command, so \"%.15s\" is looked for",
                 command, command);
-  rule->command = strndup(command, COMM_SIZE - 1);
+  char shown[COMM_SIZE];
+  snprintf(shown, sizeof(shown), "%s", command);
+  rule->command = copy_text(item, shown);
   return rule->command != NULL;
 }
 
@@ -63,6 +69,9 @@ static bool set_pattern(struct rule *rule, const oconfig_item_t *item,
     return false;
   }
   rule->has_pattern = true;
+  rule->text = copy_text(item, pattern);
+  if (rule->text == NULL)
+    return false;
   for (const char *at = rule->name; *at != '\0'; at++) {
     if (at[0] == '\\' && at[1] >= '1' && at[1] <= '9' &&
         (size_t)(at[1] - '0') > rule->pattern.re_nsub) {
@@ -76,8 +85,9 @@ static bool set_pattern(struct rule *rule, const oconfig_item_t *item,
 
 static void read_process(struct options *options, const oconfig_item_t *item) {
   const char *command = get_text(item, "want one command in quotes");
-  struct rule *rule = command == NULL ? NULL : rule_append(options, command);
-  if (rule != NULL && !set_command(rule, command))
+  struct rule *rule =
+      command == NULL ? NULL : rule_append(options, item, command);
+  if (rule != NULL && !set_command(rule, item, command))
     rule_drop_last(options);
 }
 
@@ -94,7 +104,7 @@ static void read_process_match(struct options *options,
     complain(item, "want a name and a regular expression, both in quotes");
     return;
   }
-  struct rule *rule = rule_append(options, item->values[0].value.string);
+  struct rule *rule = rule_append(options, item, item->values[0].value.string);
   if (rule != NULL && !set_pattern(rule, item, item->values[1].value.string))
     rule_drop_last(options);
 }
@@ -129,7 +139,7 @@ static bool set_pid(struct rule *rule, const oconfig_item_t *item) {
 
 static bool set_select_process(struct rule *rule, const oconfig_item_t *item) {
   const char *command = get_text(item, "want one command in quotes");
-  return command != NULL && set_command(rule, command);
+  return command != NULL && set_command(rule, item, command);
 }
 
 static bool set_select_match(struct rule *rule, const oconfig_item_t *item) {
@@ -205,7 +215,7 @@ static void read_select(struct options *options, const oconfig_item_t *item) {
     complain(item, remedy);
     return;
   }
-  struct rule *rule = rule_append(options, item->values[0].value.string);
+  struct rule *rule = rule_append(options, item, item->values[0].value.string);
   unsigned given = 0;
   if (rule == NULL)
     return;
@@ -252,17 +262,23 @@ static void read_by(struct top *top, const oconfig_item_t *item) {
     top->ranks = ranks;
 }
 
+/* It may be the one that no line asks for. */
+static struct top *top_without_memory(const char *name) {
+  log_error("<Plugin proctrace>: Top \"%s\": " NO_MEMORY, name);
+  return NULL;
+}
+
 static struct top *top_append(struct options *options, const char *name) {
   struct top *larger =
       realloc(options->tops, (options->top_count + 1) * sizeof(*larger));
   if (larger == NULL)
-    return NULL;
+    return top_without_memory(name);
   options->tops = larger;
   struct top *top = &larger[options->top_count];
   *top =
       (struct top){.name = strdup(name), .count = 20, .ranks = 1u << RANK_CPU};
   if (top->name == NULL)
-    return NULL;
+    return top_without_memory(name);
   options->top_count++;
   return top;
 }

@@ -63,7 +63,7 @@ static void set_latency_of(struct probe_options *options, enum probe probe,
   }
   forget_latency_of(options);
   for (int i = 0; i < item->values_num; i++) {
-    char *name = strdup(item->values[i].value.string);
+    char *name = copy_text(item, item->values[i].value.string);
     if (name != NULL)
       options->latency_of[options->latency_of_count++] = name;
   }

@@ -48,6 +48,10 @@ static bool reserve(struct text *text, size_t capacity) {
   return true;
 }
 
+bool error_may_pass(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
+}
+
 static ssize_t read_once(int fd, char *data, size_t size) {
   ssize_t n;
   do

@@ -28,6 +28,10 @@ struct text {
 void proc_path(char path[PROC_PATH_SIZE], pid_t pid, pid_t tid,
                const char *name);
 
+/* An errno of this daemon or machine, and not of the file: no memory, no
+ * descriptor. */
+bool error_may_pass(int error);
+
 /*
  * The text of a file: its length, or a negative errno.  At most 1 MiB is
  * taken of it.

@@ -136,13 +136,16 @@ void procfs_begin(struct source *source, struct snapshot *snapshot) {
 int procfs_scan_all(struct source *source, struct snapshot *snapshot) {
   struct procfs *procfs = (struct procfs *)source;
   int status = proc_list(procfs->root_fd, ".", &procfs->pids);
+  procfs->known.incomplete = status != 0;
   if (status != 0 && procfs->pids.count == 0)
     return status;
+  count_loss(procfs, snapshot, -status, LOSS_FAILED);
   snapshot->complete = status == 0;
   proc_numbers_sort(&procfs->pids);
   for (size_t i = 0; i < procfs->pids.count; i++)
     snapshot->complete &=
         procfs_scan_process(source, snapshot, procfs->pids.numbers[i]);
+  procfs->known.incomplete = !snapshot->complete;
   return 0;
 }
 
@@ -183,6 +186,8 @@ static void read_limit(const struct reading *r) {
     count_loss(procfs, r->snapshot, (int)-n, LOSS_FILES_DENIED);
   else if (parse_limits(procfs->text.data, (size_t)n, &known->fd_limit))
     known->fd_limit_age = 1;
+  else
+    count_loss(procfs, r->snapshot, EBADMSG, LOSS_FAILED);
 }
 
 static void read_files(const struct reading *r) {

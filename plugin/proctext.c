@@ -313,25 +313,25 @@ bool parse_meminfo(const char *text, size_t length, double *total,
                    double *available, double *swap_used) {
   struct cursor c = {text, text + length};
   uint64_t value, swap_total = 0, swap_free = 0;
-  bool any = false, has_total = false, has_free = false;
+  bool has_memory = false, has_available = false;
+  bool has_total = false, has_free = false;
   do {
     if (TAKE(&c, "MemTotal:") && take_kilobytes(&c, &value)) {
       *total = (double)value;
-      any = true;
+      has_memory = true;
     } else if (TAKE(&c, "MemAvailable:") && take_kilobytes(&c, &value)) {
       *available = (double)value;
-      any = true;
+      has_available = true;
     } else if (TAKE(&c, "SwapTotal:")) {
       has_total = take_kilobytes(&c, &swap_total);
     } else if (TAKE(&c, "SwapFree:")) {
       has_free = take_kilobytes(&c, &swap_free);
     }
   } while (next_line(&c));
-  if (has_total && has_free && swap_free <= swap_total) {
+  bool has_swap = has_total && has_free && swap_free <= swap_total;
+  if (has_swap)
     *swap_used = (double)(swap_total - swap_free);
-    any = true;
-  }
-  return any;
+  return has_memory && has_available && has_swap;
 }
 
 /* More seconds than these no double counts one by one. */
@@ -352,7 +352,7 @@ bool parse_cpus_and_boot(const char *text, size_t length, double *cpus,
       has_boot = true;
     }
   } while (next_line(&c));
-  if (count > 0)
+  if (count > 0 && has_boot) /* which follows the last of them */
     *cpus = count;
   return count > 0 && has_boot;
 }
@@ -368,13 +368,16 @@ bool parse_pressure(const char *text, size_t length, struct pressure *some,
                     struct pressure *full) {
   struct cursor c = {text, text + length};
   some->valid = full->valid = false;
+  bool has_full = false;
   do {
-    if (TAKE(&c, "some"))
+    if (TAKE(&c, "some")) {
       take_pressure(&c, some);
-    else if (TAKE(&c, "full"))
+    } else if (TAKE(&c, "full")) {
       take_pressure(&c, full);
+      has_full = true;
+    }
   } while (next_line(&c));
-  return some->valid || full->valid;
+  return some->valid && full->valid == has_full;
 }
 
 bool parse_number(const char *text, size_t length, uint64_t *out) {

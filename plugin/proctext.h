@@ -73,7 +73,8 @@ bool parse_smaps_rollup(const char *text, size_t length, uint64_t *pss,
 /* /proc/loadavg */
 bool parse_loadavg(const char *text, size_t length, double load[3]);
 
-/* /proc/meminfo: bytes; a value whose line is missing is left as it was. */
+/* /proc/meminfo: bytes; a value whose line is missing is left as it was, and
+ * not all is well. */
 bool parse_meminfo(const char *text, size_t length, double *total,
                    double *available, double *swap_used);
 
@@ -81,7 +82,7 @@ bool parse_meminfo(const char *text, size_t length, double *total,
 bool parse_cpus_and_boot(const char *text, size_t length, double *cpus,
                          double *boot_time);
 
-/* /proc/pressure/<resource> */
+/* /proc/pressure/<resource>; that of cpu has no "full" before Linux 5.13. */
 bool parse_pressure(const char *text, size_t length, struct pressure *some,
                     struct pressure *full);
 

@@ -159,7 +159,7 @@ static int proctrace_read(user_data_t *unused) {
     return 0;
   int64_t began = monotonic_ns();
   snapshot_reset(&p->snapshot);
-  host_read(&p->host, &p->snapshot.host);
+  host_read(&p->host, &p->snapshot.host, p->snapshot.losses);
   int status = p->source->scan(p->source, &p->snapshot);
   if (status == 0)
     status = selection_update(p->selection, p->source, &p->snapshot);

@@ -20,8 +20,10 @@ static void begin(struct pss *pss, const struct selection *selection) {
 static bool read_some(struct pss *pss, struct source *source,
                       struct snapshot *snapshot, struct selection *selection) {
   size_t *due = NULL, capacity = 0, n = 0;
-  if (!make_room(due, capacity, pss->budget))
+  if (!make_room(due, capacity, pss->budget)) {
+    snapshot->losses[LOSS_FAILED]++;
     return false;
+  }
   bool all = true;
   for (size_t i = 0; i < selection->watched_count; i++) {
     size_t index = selection->watched[i];

@@ -156,7 +156,8 @@ static void send_process(struct sender *sender, const struct snapshot *snapshot,
   send_metrics(sender, SCOPE_PROCESS, totals.valid, totals.value);
   meta_data_destroy(sender->meta);
   sender->meta = sender->list.meta = NULL;
-  send_channels(sender, &member->account->channels);
+  if (!task->wchan_missing)
+    send_channels(sender, &member->account->channels);
   send_book(sender, SCOPE_PROCESS, member->probed);
 }
 
@@ -178,6 +179,7 @@ static void send_processes(struct sender *sender,
 
 /* That there is nobody is a fact as well. */
 #define COUNT_FIELDS (FIELD_BIT(FIELD_PROCESSES) | FIELD_BIT(FIELD_THREADS))
+#define ALL_COUNTERS (FIELD_BIT(COUNTER_COUNT) - 1)
 
 /*
  * A rule that matches nothing says so with 0 processes, and its counters stand
@@ -187,19 +189,27 @@ static void send_group(struct sender *sender, const struct group *group) {
   field_set valid = group->tally.valid | COUNT_FIELDS;
   if (!sender->report->per_group)
     valid = group->processes == 0 ? COUNT_FIELDS : 0;
+  if (group->uncertain)
+    valid &= ALL_COUNTERS;
   name_instance(sender, group->name);
   send_metrics(sender, SCOPE_GROUP, valid, group->tally.value);
   if (!sender->report->per_group)
     return;
   if (!group->of_top)
     send_counter(sender, "total_events", "restarts", group->restarts);
-  send_channels(sender, &group->tally.channels);
+  if (!group->uncertain)
+    send_channels(sender, &group->tally.channels);
   send_book(sender, SCOPE_GROUP, group->probed);
 }
 
-static void send_other(struct sender *sender, const struct tally *other) {
+static void send_other(struct sender *sender,
+                       const struct selection *selection) {
+  const struct tally *other = &selection->other;
+  field_set valid = other->valid | COUNT_FIELDS;
   name_instance(sender, "other");
-  send_metrics(sender, SCOPE_OTHER, other->valid | COUNT_FIELDS, other->value);
+  send_metrics(sender, SCOPE_OTHER,
+               selection->complete ? valid : valid & ALL_COUNTERS,
+               other->value);
 }
 
 static void send_groups(struct sender *sender,
@@ -323,7 +333,7 @@ void report_send(struct report *report, const struct snapshot *snapshot,
   send_processes(&sender, snapshot, selection, source_name);
   send_groups(&sender, selection);
   if (report->other)
-    send_other(&sender, &selection->other);
+    send_other(&sender, selection);
   send_host(&sender, &snapshot->host);
   send_self(&sender, snapshot, selection, source_name, began);
 }

@@ -4,6 +4,7 @@
 #include "procfile.h"
 #include "proctext.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,41 +77,65 @@ static void expand(char *out, size_t size, const char *name, const char *text,
   out[n] = '\0';
 }
 
-bool rule_matches(const struct rule *rule, const struct task *task,
-                  const struct facts *facts, char *name, size_t size) {
+/*
+ * glibc has one answer for "no match" and "no memory", and after the latter its
+ * automaton lacks states and matches less for good: it is made anew.
+ */
+static enum verdict match(struct rule *rule, const char *text,
+                          regmatch_t matches[RULE_MATCHES]) {
+  if (rule->spoilt)
+    rule->spoilt = regcomp(&rule->pattern, rule->text, REG_EXTENDED) != 0;
+  if (rule->spoilt)
+    return RULE_OPEN;
+  errno = 0;
+  if (regexec(&rule->pattern, text, RULE_MATCHES, matches, 0) == 0)
+    return RULE_HOLDS;
+  if (errno != ENOMEM)
+    return RULE_FAILS;
+  regfree(&rule->pattern);
+  rule->spoilt = true;
+  return RULE_OPEN;
+}
+
+enum verdict rule_judge(struct rule *rule, const struct task *task,
+                        const struct facts *facts, char *name, size_t size) {
   unsigned needed = rule_facts(rule);
-  if (!rule_may_match(rule, task) || (facts->known & needed) != needed)
-    return false;
+  if (!rule_may_match(rule, task))
+    return RULE_FAILS;
+  if ((facts->known & needed) != needed)
+    return facts->failed & needed ? RULE_OPEN : RULE_FAILS;
   if (rule->has_user && rule->user != facts->user)
-    return false;
+    return RULE_FAILS;
   if (rule->cgroup != NULL && !in_cgroup(facts->cgroups, rule->cgroup))
-    return false;
+    return RULE_FAILS;
   if (rule->executable != NULL &&
       !same_executable(facts->executable, rule->executable))
-    return false;
+    return RULE_FAILS;
   regmatch_t matches[RULE_MATCHES] = {0};
-  const char *text = "";
   if (rule->has_pattern) {
     /* Who has no arguments, as kernel threads, is known by its command. */
-    text = facts->cmdline[0] != '\0' ? facts->cmdline : task->comm;
-    if (regexec(&rule->pattern, text, RULE_MATCHES, matches, 0) != 0)
-      return false;
+    const char *text = facts->cmdline[0] != '\0' ? facts->cmdline : task->comm;
+    enum verdict verdict = match(rule, text, matches);
+    if (verdict != RULE_HOLDS)
+      return verdict;
     expand(name, size, rule->name, text, matches);
   } else {
     snprintf(name, size, "%s", rule->name);
   }
-  return true;
+  return RULE_HOLDS;
 }
 
 /* O_NONBLOCK: whoever may write there must not be able to hold us with a
- * FIFO. */
+ * FIFO.  False, and errno: 0 where it is there and says nothing. */
 static bool read_pid_file(const char *path, pid_t *pid) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return false;
   char text[32];
   ssize_t n = read(fd, text, sizeof(text));
+  int error = n < 0 ? errno : 0;
   close(fd);
+  errno = error;
   if (n <= 0)
     return false;
   /* The first line; some daemons, as PostgreSQL, write more. */
@@ -128,7 +153,8 @@ bool rule_refresh(struct rule *rule) {
   if (rule->pid_file == NULL)
     return false;
   pid_t before = rule->has_pid ? rule->pid : 0;
-  rule->has_pid = read_pid_file(rule->pid_file, &rule->pid);
+  bool read = read_pid_file(rule->pid_file, &rule->pid);
+  rule->has_pid = read || (rule->has_pid && error_may_pass(errno));
   return (rule->has_pid ? rule->pid : 0) != before;
 }
 
@@ -138,6 +164,7 @@ void rule_free(struct rule *rule) {
   free(rule->pid_file);
   free(rule->cgroup);
   free(rule->executable);
-  if (rule->has_pattern)
+  free(rule->text);
+  if (rule->has_pattern && !rule->spoilt)
     regfree(&rule->pattern);
 }

@@ -21,8 +21,10 @@ struct rule {
   char *pid_file;   /* NULL: none */
   char *cgroup;     /* this one or any below; NULL: any */
   char *executable; /* absolute path; NULL: any */
+  char *text;       /* of the pattern, to compile it anew */
   regex_t pattern;  /* on the command line */
   bool has_pattern;
+  bool spoilt;  /* the pattern ran out of memory: it is not compiled any more */
   bool has_pid; /* by Pid, or by a pid_file that can be read just now */
   bool has_user;
   bool children; /* and all that descend from what matches */
@@ -39,14 +41,21 @@ unsigned rule_facts(const struct rule *rule);
 /* False where the task's record alone already says no. */
 bool rule_may_match(const struct rule *rule, const struct task *task);
 
+enum verdict {
+  RULE_FAILS,
+  RULE_HOLDS,
+  RULE_OPEN, /* what it takes to know failed, and may not the next time */
+};
+
 /*
- * The whole question.  On true, `name` holds the rule's name with \1 to \9
+ * The whole question.  Where it holds, `name` is the rule's name with \1 to \9
  * replaced; it is as hostile as the command line it may come from.
  */
-bool rule_matches(const struct rule *rule, const struct task *task,
-                  const struct facts *facts, char *name, size_t size);
+enum verdict rule_judge(struct rule *rule, const struct task *task,
+                        const struct facts *facts, char *name, size_t size);
 
-/* Read the PID file anew; true when the PID became another. */
+/* Read the PID file anew; true when the PID became another.  Who cannot open it
+ * for an error that may pass believes what it said before. */
 bool rule_refresh(struct rule *rule);
 
 void rule_free(struct rule *rule);

@@ -60,19 +60,23 @@ static struct group *group_get(struct selection *selection,
 
 /*
  * A name with \1 comes from a command line: whoever may start processes could
- * make any number of groups.
+ * make any number of groups.  NULL: no memory, or one too many (*refused).
  */
 static struct group *group_of_match(struct selection *selection,
-                                    const struct rule *rule, const char *text) {
+                                    const struct rule *rule, const char *text,
+                                    bool *refused) {
   char name[NAME_SIZE];
   name_clean_group(name, text);
   if (rule_is_dynamic(rule) &&
       selection->group_count >= selection->options.max_processes &&
       !is_group_at(selection, group_place(selection, name), name)) {
     selection->no_group++;
+    *refused = true;
     return NULL;
   }
-  return group_get(selection, name);
+  struct group *group = group_get(selection, name);
+  selection->no_memory += group == NULL;
+  return group;
 }
 
 static void group_free(struct group *group) {
@@ -127,30 +131,47 @@ static unsigned facts_needed(const struct selection *selection,
   return needed;
 }
 
+/* Whether its present rule is believed to hold still: the texts that it needs
+ * could not be read (stuck, no right), and a lock that is held for long must
+ * not throw a process out of its group. */
+static bool is_believed(const struct selection *selection, size_t rule,
+                        const struct task *task, const struct facts *facts,
+                        const struct member *member) {
+  const struct rule *of = &selection->options.rules[rule];
+  return (int)rule == member->rule && rule_may_match(of, task) &&
+         (rule_facts(of) & ~facts->known) != 0;
+}
+
 /*
- * The first rule that holds.  Where the texts that its present rule needs could
- * not be read (stuck, no right) that rule is believed to hold still: a lock
- * that is held for long must not throw a process out of its group.
+ * The first rule that holds.  False: what one needs that comes before could not
+ * be had, and may be the next time; all is as it was.
  */
-static void decide(struct selection *selection, const struct task *task,
+static bool decide(struct selection *selection, const struct task *task,
                    const struct facts *facts, struct member *member) {
   char name[NAME_SIZE];
-  int before = member->rule;
-  member->rule = -1;
   for (size_t i = 0; i < selection->options.rule_count; i++) {
-    const struct rule *rule = &selection->options.rules[i];
-    if ((int)i == before && rule_may_match(rule, task) &&
-        (rule_facts(rule) & ~facts->known) != 0) {
-      member->rule = before;
-      return;
+    struct rule *rule = &selection->options.rules[i];
+    if (is_believed(selection, i, task, facts, member))
+      return true;
+    enum verdict verdict = rule_judge(rule, task, facts, name, sizeof(name));
+    if (verdict == RULE_OPEN) {
+      /* What the source could not read is counted there. */
+      selection->no_memory += (facts->failed & rule_facts(rule)) == 0;
+      return false;
     }
-    if (!rule_matches(rule, task, facts, name, sizeof(name)))
+    if (verdict == RULE_FAILS)
       continue;
-    member->own = group_of_match(selection, rule, name);
-    member->rule = member->own == NULL ? -1 : (int)i;
-    return;
+    bool refused = false;
+    struct group *group = group_of_match(selection, rule, name, &refused);
+    if (group == NULL && !refused)
+      return false;
+    member->own = group;
+    member->rule = group == NULL ? -1 : (int)i;
+    return true;
   }
   member->own = NULL;
+  member->rule = -1;
+  return true;
 }
 
 /* Processes to look at that need the same texts, until when. */
@@ -174,8 +195,8 @@ static void decide_chunk(struct selection *selection, struct source *source,
     size_t index = looks->chunk[i];
     struct member *member = selection->members[index];
     if (monotonic_ns() <= looks->deadline) {
-      decide(selection, &snapshot->tasks[index], &facts[i], member);
-      member->look = false;
+      member->look =
+          !decide(selection, &snapshot->tasks[index], &facts[i], member);
     }
     facts_free(&facts[i]);
   }
@@ -357,8 +378,10 @@ static void apply_tops(struct selection *selection, struct source *source,
     needed |= top_groups(&selection->options.tops[i]);
   if (needed != 0) {
     size_t *all = NULL, capacity = 0;
-    if (!make_room(all, capacity, selection->count))
+    if (!make_room(all, capacity, selection->count)) {
+      selection->no_memory++;
       return;
+    }
     for (size_t i = 0; i < selection->count; i++)
       all[i] = i;
     source->detail(source, snapshot, all, selection->count, needed);
@@ -369,6 +392,7 @@ static void apply_tops(struct selection *selection, struct source *source,
     char name[NAME_SIZE];
     name_clean_group(name, top->name);
     struct group *group = group_get(selection, name);
+    selection->no_memory += group == NULL;
     if (group != NULL)
       top_choose(top, group, selection, snapshot);
   }
@@ -388,6 +412,17 @@ static void note_restart(struct group *group, const struct member *member) {
   group->only_start = member->start;
 }
 
+/* Groups of which an incomplete scan lacks members, or shows none: that a
+ * service is gone is not for a failed read to say. */
+static void find_uncertain(struct selection *selection) {
+  for (size_t i = 0; i < selection->group_count; i++)
+    selection->groups[i]->uncertain =
+        !selection->complete && selection->groups[i]->processes == 0;
+  for (size_t i = 0; i < selection->gone_count && !selection->complete; i++)
+    if (selection->gone[i]->group != NULL)
+      selection->gone[i]->group->uncertain = true;
+}
+
 static void count_members(struct selection *selection) {
   for (size_t i = 0; i < selection->group_count; i++) {
     selection->groups[i]->processes = 0;
@@ -405,9 +440,11 @@ static void count_members(struct selection *selection) {
     member->group->processes++;
     selection->watched[selection->watched_count++] = i;
   }
+  find_uncertain(selection);
   for (size_t i = 0; i < selection->watched_count; i++) {
     struct member *member = selection->members[selection->watched[i]];
-    note_restart(member->group, member);
+    if (!member->group->uncertain)
+      note_restart(member->group, member);
   }
 }
 
@@ -476,7 +513,7 @@ int selection_update(struct selection *selection, struct source *source,
                  snapshot->count) ||
       !population_update(selection, snapshot))
     return -ENOMEM;
-  selection->complete = snapshot->complete;
+  selection->complete = snapshot->complete && selection->no_memory == 0;
   refresh_pid_files(selection);
   look_at_processes(selection, source, snapshot);
   find_descendants(selection);

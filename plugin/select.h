@@ -35,6 +35,7 @@ struct group {
   bool permanent; /* named by the configuration: told even when empty */
   bool of_top;
   bool in_use;        /* some member points here */
+  bool uncertain;     /* there may be members that the scan has missed */
   unsigned processes; /* members now */
   unsigned empty_for; /* intervals */
   /* Its only process, to see a restart; only_pid 0: it has not had one. */

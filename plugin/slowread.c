@@ -106,6 +106,8 @@ static int read_one(struct worker *worker, struct slow_read *read) {
     read->text = copy_cmdline(data, length);
     break;
   case SLOW_CGROUP:
+    if (length > 0 && data[length - 1] != '\n') /* it is cut */
+      return EBADMSG;
     read->text = strndup(data, length);
     break;
   }

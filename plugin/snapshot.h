@@ -128,6 +128,7 @@ struct task {
   /* Its threads and wait channels: ranges in the snapshot's arrays. */
   uint32_t first_thread, threads;
   uint32_t first_wchan, wchans;
+  bool wchan_missing; /* it is not known where one of its threads sleeps */
 };
 
 static inline void task_set(struct task *task, enum field field,

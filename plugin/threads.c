@@ -11,6 +11,9 @@
 static const enum field sum_fields[SUMS] = {FIELD_VOLUNTARY, FIELD_INVOLUNTARY,
                                             FIELD_RUNTIME, FIELD_WAIT};
 
+static const unsigned sum_groups[SUMS] = {
+    GROUP_CONTEXTSWITCH, GROUP_CONTEXTSWITCH, GROUP_SCHED, GROUP_SCHED};
+
 static void count_reading_loss(const struct reading *r, int error) {
   count_loss(r->procfs, r->snapshot, error, LOSS_FAILED);
 }
@@ -21,6 +24,14 @@ static const struct thread_base *base_find(const struct known *known,
   return bases == NULL ? NULL
                        : bsearch(&tid, bases, known->thread_count,
                                  sizeof(*bases), compare_pids);
+}
+
+/* ns where they are known, beside which switches weigh nothing. */
+static uint64_t weight_of(const struct thread_base *base, unsigned valid) {
+  uint64_t weight = 0;
+  for (int i = 0; i < SUMS; i++)
+    weight += valid & 1u << i ? base->last[i] : 0;
+  return weight;
 }
 
 /*
@@ -34,14 +45,11 @@ static const struct thread_base *base_of_last(const struct known *known,
   const struct thread_base *best = NULL;
   for (size_t t = 0; t < known->thread_count; t++) {
     const struct thread_base *base = &known->threads[t];
-    bool fits = true, greater = best == NULL;
-    for (int i = 0; i < SUMS; i++) {
-      if (!(valid & 1u << i))
-        continue;
-      fits &= base->last[i] <= now->last[i];
-      greater |= best != NULL && base->last[i] > best->last[i];
-    }
-    if (fits && greater)
+    bool fits = true;
+    for (int i = 0; i < SUMS; i++)
+      fits &= !(valid & 1u << i) || base->last[i] <= now->last[i];
+    if (fits &&
+        (best == NULL || weight_of(base, valid) > weight_of(best, valid)))
       best = base;
   }
   return best;
@@ -53,6 +61,7 @@ static const struct thread_base *base_of_last(const struct known *known,
  */
 static void add_thread(struct known *known, struct thread_base *now,
                        const struct thread_base *before, unsigned valid) {
+  now->known = valid | (before == NULL ? 0 : before->known);
   for (int i = 0; i < SUMS; i++) {
     uint64_t last = before == NULL ? 0 : before->last[i];
     if (!(valid & 1u << i))
@@ -122,6 +131,8 @@ static void look_at_status(const struct reading *r, bool memory,
     base->last[SUM_VOLUNTARY] = status.voluntary;
     base->last[SUM_INVOLUNTARY] = status.involuntary;
     look->valid |= 1u << SUM_VOLUNTARY | 1u << SUM_INVOLUNTARY;
+  } else { /* they are its last lines: it is not whole */
+    count_reading_loss(r, EBADMSG);
   }
 }
 
@@ -133,6 +144,8 @@ static void look_at_schedstat(const struct reading *r, struct thread_base *base,
   else if (parse_schedstat(r->procfs->text.data, (size_t)n,
                            &base->last[SUM_RUNTIME], &base->last[SUM_WAIT]))
     look->valid |= 1u << SUM_RUNTIME | 1u << SUM_WAIT;
+  else
+    count_reading_loss(r, EBADMSG);
   look->gone |= n == -ESRCH;
 }
 
@@ -156,12 +169,17 @@ static struct look look_at_thread(const struct reading *r, unsigned wanted,
   return look;
 }
 
-static bool read_thread_stat(struct procfs *procfs, pid_t pid, pid_t tid,
-                             struct stat_text *stat) {
+/* False: it is gone, or a loss that is counted. */
+static bool read_thread_stat(struct procfs *procfs, struct snapshot *snapshot,
+                             pid_t pid, pid_t tid, struct stat_text *stat) {
   char path[PROC_PATH_SIZE];
   proc_path(path, pid, tid, "stat");
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
-  return n >= 0 && parse_stat(procfs->text.data, (size_t)n, stat);
+  int error = n < 0 ? (int)-n : 0;
+  if (n >= 0 && !parse_stat(procfs->text.data, (size_t)n, stat))
+    error = EBADMSG;
+  count_loss(procfs, snapshot, error, LOSS_FAILED);
+  return error == 0;
 }
 
 /* A record of its own for a thread, on request. */
@@ -173,11 +191,13 @@ static void record_thread(const struct reading *r,
     r->snapshot->threads_refused++;
     return;
   }
-  if (!read_thread_stat(procfs, r->known->pid, base->tid, &stat))
+  if (!read_thread_stat(procfs, r->snapshot, r->known->pid, base->tid, &stat))
     return;
   struct task *thread = snapshot_add_thread(r->snapshot);
-  if (thread == NULL)
+  if (thread == NULL) {
+    count_reading_loss(r, ENOMEM);
     return;
+  }
   task_from_stat(procfs, r->snapshot, &stat, thread);
   /* Of a thread these are its process's, or say nothing. */
   thread->valid &= ~(FIELD_BIT(FIELD_VM) | FIELD_BIT(FIELD_PROCESSES) |
@@ -199,14 +219,17 @@ static void count_state(struct task *task, char state) {
 
 static bool sleeps(char state) { return state == 'S' || state == 'D'; }
 
-/* The wait channel of one thread that sleeps; false: there is none to say. */
+/* The wait channel of one thread that sleeps; false: there is none to say, be
+ * it that the thread runs by now, or that it could not be read. */
 static bool read_symbol(struct procfs *procfs, struct snapshot *snapshot,
-                        pid_t pid, pid_t tid, char symbol[SYMBOL_SIZE]) {
+                        pid_t pid, pid_t tid, char symbol[SYMBOL_SIZE],
+                        bool *missing) {
   char path[PROC_PATH_SIZE];
   proc_path(path, pid, tid, "wchan");
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
   if (n < 0) {
     count_loss(procfs, snapshot, (int)-n, LOSS_WCHAN_DENIED);
+    *missing |= !is_gone(n);
     return false;
   }
   const char *text = procfs->text.data;
@@ -215,8 +238,10 @@ static bool read_symbol(struct procfs *procfs, struct snapshot *snapshot,
    * the right to trace it (fs/proc/base.c proc_pid_wchan()). */
   if (length == 0 || (length == 1 && text[0] == '0')) {
     struct stat_text stat;
-    snapshot->losses[LOSS_WCHAN_DENIED] +=
-        read_thread_stat(procfs, pid, tid, &stat) && sleeps(stat.state);
+    bool denied = read_thread_stat(procfs, snapshot, pid, tid, &stat) &&
+                  sleeps(stat.state);
+    snapshot->losses[LOSS_WCHAN_DENIED] += denied;
+    *missing |= denied;
     return false;
   }
   if (length > SYMBOL_SIZE - 1)
@@ -229,7 +254,8 @@ static bool read_symbol(struct procfs *procfs, struct snapshot *snapshot,
 static void count_wchan(const struct reading *r, pid_t tid) {
   char symbol[SYMBOL_SIZE];
   struct task *task = task_of(r);
-  if (!read_symbol(r->procfs, r->snapshot, r->known->pid, tid, symbol))
+  if (!read_symbol(r->procfs, r->snapshot, r->known->pid, tid, symbol,
+                   &task->wchan_missing))
     return;
   for (size_t i = 0; i < task->wchans; i++) {
     struct wchan *known = &r->snapshot->wchans[task->first_wchan + i];
@@ -239,8 +265,11 @@ static void count_wchan(const struct reading *r, pid_t tid) {
     }
   }
   struct wchan *wchan = snapshot_add_wchan(r->snapshot);
-  if (wchan == NULL)
+  if (wchan == NULL) {
+    task->wchan_missing = true;
+    count_reading_loss(r, ENOMEM);
     return;
+  }
   strcpy(wchan->symbol, symbol);
   wchan->threads = 1;
   task->wchans++;
@@ -258,7 +287,7 @@ static bool read_sleep(struct procfs *procfs, struct snapshot *snapshot,
     count_loss(procfs, snapshot, (int)-n, LOSS_PROCESS_DENIED);
   if (n < 0 || !parse_status(procfs->text.data, (size_t)n, &status) ||
       status.state != 'D' ||
-      !read_thread_stat(procfs, sleeper->pid, sleeper->tid, &stat))
+      !read_thread_stat(procfs, snapshot, sleeper->pid, sleeper->tid, &stat))
     return false;
   sleeper->switches = status.voluntary + status.involuntary;
   memcpy(sleeper->comm, stat.comm, COMM_SIZE);
@@ -272,19 +301,21 @@ void procfs_look_at_sleeper(struct source *source, struct snapshot *snapshot,
   if (snapshot->sleeper_count >= SLEEPERS_MOST || is_late(procfs) ||
       !read_sleep(procfs, snapshot, &sleeper))
     return;
-  read_symbol(procfs, snapshot, pid, tid, sleeper.wchan);
+  bool ignored = false;
+  read_symbol(procfs, snapshot, pid, tid, sleeper.wchan, &ignored);
   struct sleeper *room = snapshot_add_sleeper(snapshot);
   if (room != NULL)
     *room = sleeper;
+  else
+    count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
 }
 
-/* Set a process's sums; each is there once it was read of any thread.  One
- * that nobody asked for may be there from another source. */
+/* Set a process's sums, each that is known of all threads: if it lacked one of
+ * them, what that one had ever done would look like growth at the next look.  A
+ * sum that nobody asked for may be there from another source. */
 static void set_sums(const struct reading *r, unsigned valid) {
-  static const unsigned groups[SUMS] = {
-      GROUP_CONTEXTSWITCH, GROUP_CONTEXTSWITCH, GROUP_SCHED, GROUP_SCHED};
   for (int i = 0; i < SUMS; i++)
-    if ((valid & 1u << i) && (r->wanted & groups[i]))
+    if ((valid & 1u << i) && (r->wanted & sum_groups[i]))
       task_set(task_of(r), sum_fields[i], r->known->sums[i]);
 }
 
@@ -355,17 +386,28 @@ static bool list_threads(const struct reading *r, bool single) {
   return false;
 }
 
+/* The states of some threads are no number of threads. */
+static void drop_states(struct task *task) {
+  for (enum field f = FIELD_RUNNING; f <= FIELD_IDLE; f++)
+    task->valid &= ~FIELD_BIT(f);
+}
+
+/* The sums that were asked for. */
+static unsigned sums_of(unsigned wanted) {
+  unsigned sums = 0;
+  for (int i = 0; i < SUMS; i++)
+    sums |= wanted & sum_groups[i] ? 1u << i : 0;
+  return sums;
+}
+
 /* Everything of the thread whose files were just looked at. */
 static void enter_thread(const struct reading *r, bool single,
                          struct thread_base *base, const struct look *look) {
   struct task *task = task_of(r);
   char state = single ? task->state : look->state;
-  add_thread(r->known, base,
-             single ? base_of_last(r->known, base, look->valid)
-                    : base_find(r->known, base->tid),
-             look->valid);
   if ((r->wanted & GROUP_STATE) && state != '\0')
     count_state(task, state);
+  task->wchan_missing |= state == '\0';
   if ((r->wanted & GROUP_WCHAN) && sleeps(state))
     count_wchan(r, base->tid);
   if ((r->wanted & GROUP_BLOCKED) && state == 'D')
@@ -398,7 +440,8 @@ void read_threads(const struct reading *r) {
     task->first_thread = (uint32_t)r->snapshot->thread_count;
   if (wanted & GROUP_WCHAN)
     task->first_wchan = (uint32_t)r->snapshot->wchan_count;
-  unsigned valid = 0;
+  unsigned valid = 0, known = ~0u;
+  bool all_states = true, undecided = false;
   size_t count = 0;
   for (size_t i = 0; i < procfs->tids.count; i++) {
     struct thread_base *base = &procfs->scratch[count];
@@ -406,10 +449,24 @@ void read_threads(const struct reading *r) {
     struct look look = look_at_thread(r, to_read, base);
     if (look.gone && !single)
       continue;
+    /* Which base is its own takes all of its numbers to say. */
+    undecided = single && r->known->thread_count > 1 &&
+                (sums_of(wanted) & ~look.valid) != 0;
+    if (!undecided)
+      add_thread(r->known, base,
+                 single ? base_of_last(r->known, base, look.valid)
+                        : base_find(r->known, base->tid),
+                 look.valid);
     enter_thread(r, single, base, &look);
     valid |= look.valid;
+    known &= base->known;
+    all_states &= single || look.state != '\0';
     count++;
   }
-  keep_bases(r->known, procfs->scratch, count);
-  set_sums(r, valid);
+  if (!undecided) {
+    keep_bases(r->known, procfs->scratch, count);
+    set_sums(r, valid & known);
+  }
+  if (!all_states && (wanted & GROUP_STATE))
+    drop_states(task);
 }

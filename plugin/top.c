@@ -102,8 +102,10 @@ void top_choose(const struct top *top, struct group *group,
   if (selection->interval < 2)
     return;
   struct claim *best = calloc(top->count, sizeof(*best));
-  if (best == NULL)
-    return; /* who was on top before stays there for now */
+  if (best == NULL) { /* who was on top before stays there for now */
+    selection->no_memory++;
+    return;
+  }
   for (enum rank rank = 0; rank < RANKS; rank++)
     if (top->ranks & 1u << rank)
       choose_by(rank, top->count, group, selection, snapshot, best);
@@ -116,8 +118,10 @@ void top_remember(struct selection *selection,
     struct member *member = selection->members[i];
     if (member->ranking == NULL)
       member->ranking = calloc(1, sizeof(*member->ranking));
-    if (member->ranking == NULL)
-      continue; /* it is not ranked then */
+    if (member->ranking == NULL) { /* it is not ranked then */
+      selection->no_memory++;
+      continue;
+    }
     member->ranking->known = 0;
     for (enum rank rank = 0; rank < RANKS; rank++) {
       if (!is_known(&snapshot->tasks[i], rank))

@@ -179,15 +179,22 @@ static void ask_rules(struct input input, const struct options *options) {
   take_string(&input, cmdline, sizeof(cmdline));
   take_string(&input, cgroups, sizeof(cgroups));
   take_string(&input, executable, sizeof(executable));
-  const struct facts facts = {FACT_ALL, cmdline, cgroups, executable,
-                              ASKED_USER};
-  const struct facts nothing = {0};
+  const struct facts facts = {.known = FACT_ALL,
+                              .cmdline = cmdline,
+                              .cgroups = cgroups,
+                              .executable = executable,
+                              .user = ASKED_USER};
+  const struct facts nothing = {0}, failed = {.failed = FACT_ALL};
   for (size_t i = 0; i < options->rule_count; i++) {
-    const struct rule *rule = &options->rules[i];
-    bool matches = rule_matches(rule, &task, &facts, name, sizeof(name));
-    if (rule_facts(rule) != 0)
-      CHECK(!rule_matches(rule, &task, &nothing, clean, sizeof(clean)));
-    if (!matches)
+    struct rule *rule = &options->rules[i];
+    enum verdict verdict = rule_judge(rule, &task, &facts, name, sizeof(name));
+    if (rule_facts(rule) != 0 && rule_may_match(rule, &task)) {
+      CHECK(rule_judge(rule, &task, &nothing, clean, sizeof(clean)) ==
+            RULE_FAILS);
+      CHECK(rule_judge(rule, &task, &failed, clean, sizeof(clean)) ==
+            RULE_OPEN);
+    }
+    if (verdict != RULE_HOLDS)
       continue;
     CHECK(memchr(name, '\0', sizeof(name)) != NULL);
     CHECK(rule_may_match(rule, &task));

@@ -25,6 +25,21 @@ struct line {
   char text[1024]; /* collectd's own limit */
 };
 
+/* Threads that the plugin starts are the plugin's. */
+static __thread bool ours;
+
+/* For the rest of its block, the thread is ours, or the plugin's. */
+#define IN_HOST __attribute__((cleanup(give_back))) bool was = give(true)
+#define IN_PLUGIN __attribute__((cleanup(give_back))) bool was = give(false)
+static bool give(bool to_us) {
+  bool was = ours;
+  ours = to_us;
+  return was;
+}
+static void give_back(const bool *was) { ours = *was; }
+
+bool host_in_plugin(void) { return !ours; }
+
 static struct {
   lt_dlhandle module;
   int (*config)(oconfig_item_t *);
@@ -96,12 +111,20 @@ API int plugin_register_shutdown(const char *name,
   return 0;
 }
 
+static unsigned refuse_dispatch; /* 0: none, 1: the next one */
+
+void host_refuse_dispatch(unsigned nth) { refuse_dispatch = nth; }
+
 API int plugin_dispatch_values(value_list_t const *list) {
+  IN_HOST;
+  if (refuse_dispatch > 0 && --refuse_dispatch == 0)
+    return -1;
   series_record(list);
   return 0;
 }
 
 API int plugin_dispatch_notification(const notification_t *of) {
+  IN_HOST;
   if (notifications_refused)
     return -1;
   if (strcmp(of->plugin, "proctrace") || strcmp(of->host, hostname_g) ||
@@ -126,6 +149,7 @@ API int plugin_dispatch_notification(const notification_t *of) {
 }
 
 API void plugin_log(int severity, const char *format, ...) {
+  IN_HOST;
   pthread_mutex_lock(&log_lock);
   struct line *grown = realloc(lines, (lines_num + 1) * sizeof(*lines));
   if (!grown)
@@ -154,6 +178,7 @@ API cdtime_t cdtime(void) { return now; }
 /* Driving the plugin ------------------------------------------------------ */
 
 void host_load(void) {
+  ours = true;
   const char *path = getenv("PROCTRACE_MODULE");
   void (*module_register)(void);
 
@@ -177,6 +202,7 @@ void host_configure(const char *text) {
     if (strcasecmp(item->key, "Plugin") || item->values_num != 1 ||
         strcmp(item->values[0].value.string, "proctrace"))
       die("not a block of the plugin", item->key);
+    IN_PLUGIN;
     if (plugin.config(item))
       die("the configuration callback", "failed: collectd would not start");
   }
@@ -185,10 +211,18 @@ void host_configure(const char *text) {
 
 void host_init(void) {
   context.interval = interval;
-  if (plugin.init())
-    die("the init callback", "failed");
+  {
+    IN_PLUGIN;
+    if (plugin.init())
+      die("the init callback", "failed");
+  }
   if (!plugin.read)
     die("init", "no read callback was registered");
+}
+
+static int call_read(void) {
+  IN_PLUGIN;
+  return plugin.read(&plugin.read_data);
 }
 
 static double monotonic(void) {
@@ -201,7 +235,7 @@ const char *host_read_once(void) {
   series_next_read();
   now += interval;
   double begin = monotonic();
-  int err = plugin.read(&plugin.read_data);
+  int err = call_read();
   duration = monotonic() - begin;
   return err ? "  the read callback failed: collectd would call it less often\n"
              : series_complaints();
@@ -211,6 +245,7 @@ double host_read_duration(void) { return duration; }
 
 /* In collectd's order: the read's data goes before the shutdown callback. */
 void host_shutdown(void) {
+  IN_PLUGIN;
   if (plugin.read_data.free_func)
     plugin.read_data.free_func(plugin.read_data.data);
   if (plugin.shutdown)

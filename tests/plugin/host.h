@@ -27,6 +27,14 @@ void host_init(void);
  */
 const char *host_read_once(void);
 
+/* Whether this thread runs the plugin's code, or that of a library which it has
+ * called; not while it is in a function of collectd's, which is ours. */
+bool host_in_plugin(void);
+
+/* As where collectd has no memory for another value list: of those to come, the
+ * n-th is refused, from 1 on; 0: none. */
+void host_refuse_dispatch(unsigned nth);
+
 /* Seconds that the last read callback took. */
 double host_read_duration(void);
 

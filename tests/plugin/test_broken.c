@@ -113,6 +113,31 @@ static void processes_that_vanish_half_way(void **state) {
   said(0, ANY_SEVERITY, "");
 }
 
+/* That a service is gone is not for a failed read to say. */
+static void who_cannot_be_read_is_not_gone(void **state) {
+  (void)state;
+  struct fake_process *p = fake_process(7, "w", .rss_kib = 100, .rchar = 10);
+  fake_process(8, "v", .rss_kib = 100);
+  start("Process 'w'; Process 'v'");
+  read_once();
+  sent("w/ps_count", 1, 1);
+  fake_unreadable(p, "stat");
+  read_once();
+  not_sent("w/ps_count");
+  not_sent("w/ps_rss");
+  not_sent("other/ps_count");
+  sent("w/io_octets", 0, 0);
+  sent("w/total_events-restarts", 0);
+  sent("v/ps_count", 1, 1);
+  assert_int_equal(rmdir(fake_path(p, "stat")), 0);
+  p->rchar += 5;
+  fake_update(p);
+  read_once();
+  sent("w/ps_count", 1, 1);
+  sent("w/io_octets", 5, 0);
+  sent("w/total_events-restarts", 0);
+}
+
 static void other_things_in_proc(void **state) {
   (void)state;
   char path[4200];
@@ -159,9 +184,13 @@ static void a_host_in_ruins(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(nonsense_in_each_file), TEST(files_that_are_not_there),
-      TEST(processes_that_vanish), TEST(processes_that_vanish_half_way),
-      TEST(other_things_in_proc),  TEST(a_host_in_ruins),
+      TEST(nonsense_in_each_file),
+      TEST(files_that_are_not_there),
+      TEST(processes_that_vanish),
+      TEST(processes_that_vanish_half_way),
+      TEST(who_cannot_be_read_is_not_gone),
+      TEST(other_things_in_proc),
+      TEST(a_host_in_ruins),
   };
   return RUN(tests);
 }

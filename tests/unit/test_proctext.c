@@ -211,11 +211,11 @@ static void meminfo(void **state) {
 static void meminfo_with_lines_missing(void **state) {
   (void)state;
   double total = -1, available = -1, swap_used = -1;
-  assert_true(PARSE(parse_meminfo, "MemTotal: 4 kB\nSwapTotal: 9 kB\n", &total,
-                    &available, &swap_used));
+  assert_false(PARSE(parse_meminfo, "MemTotal: 4 kB\nSwapTotal: 9 kB\n", &total,
+                     &available, &swap_used));
   assert_true(total == 4096 && available == -1 && swap_used == -1);
-  assert_true(PARSE(parse_meminfo, "SwapFree: 9 kB\nMemTotal: 8 kB\n", &total,
-                    &available, &swap_used));
+  assert_false(PARSE(parse_meminfo, "SwapFree: 9 kB\nMemTotal: 8 kB\n", &total,
+                     &available, &swap_used));
   assert_true(total == 8192 && swap_used == -1);
   assert_false(
       PARSE(parse_meminfo, "MemFree: 4 kB\n", &total, &available, &swap_used));

@@ -20,9 +20,9 @@ static char name[65];
 /* What of a rule is compared with texts is borrowed: nothing to free. */
 #define TEXT(text) ((char[]){text})
 
-static bool holds(const struct rule *rule, const struct facts *facts) {
+static bool holds(struct rule *rule, const struct facts *facts) {
   strcpy(name, "-");
-  return rule_matches(rule, &nginx, facts, name, sizeof(name));
+  return rule_judge(rule, &nginx, facts, name, sizeof(name)) == RULE_HOLDS;
 }
 
 /* The name that a ProcessMatch rule gives, or NULL where it does not hold. */
