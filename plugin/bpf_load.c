@@ -105,15 +105,19 @@ static void explain_load(int error, char *log, char *reason, size_t size) {
   const char *detail = log[0] != '\0' ? verdict(log) : warnings.last;
   const char *what =
       warnings.program > 0 ? programs_of[warnings.program].name : NULL;
+  char text[100];
+  libbpf_strerror(error, text, sizeof(text));
   if (error == EPERM)
     snprintf(reason, size,
              "no right to load BPF programs; it takes CAP_BPF and CAP_PERFMON");
   else if (what != NULL)
     snprintf(reason, size, "the kernel refuses the program %s: %s (%s)", what,
-             strerror(error), detail);
+             text, detail);
   else
-    snprintf(reason, size, "the kernel refuses the task iterator: %s (%s)",
-             strerror(error), detail);
+    snprintf(reason, size, "%s the task iterator: %s (%s)",
+             error >= __LIBBPF_ERRNO__START ? "libbpf cannot read"
+                                            : "the kernel refuses",
+             text, detail);
 }
 
 /* --- what the running kernel has --- */

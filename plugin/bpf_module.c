@@ -6,6 +6,8 @@
 #include "bpf_programs.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
 #include <seccomp.h>
 
 #include <stdio.h>
@@ -31,13 +33,24 @@ get_setup(const struct bpf_programs *programs) {
   return &programs->setup;
 }
 
-static void name_syscall(int number, char *out, size_t size) {
+/* What it warns of while it loads is taken for the reason; anything else would
+ * go to the daemon's standard error. */
+__attribute__((constructor)) static void quieten_libbpf(void) {
+  libbpf_set_print(NULL);
+}
+
+/* libseccomp has one answer for "no such call" and "no memory". */
+static bool name_syscall(int number, char *out, size_t size) {
+  errno = 0;
   char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+  if (name == NULL && errno == ENOMEM)
+    return false;
   if (name != NULL)
     snprintf(out, size, "%s", name);
   else
     snprintf(out, size, "nr%d", number);
   free(name);
+  return true;
 }
 
 /* libseccomp has numbers below zero for calls of other architectures. */

@@ -132,9 +132,10 @@ struct bpf_module {
   void (*read_fill)(struct bpf_programs *programs, unsigned *requests,
                     unsigned *connects);
 
-  /* A system call's name in `out`, "nr<N>" for one without; and the number
-   * that a name has on this machine, or -1. */
-  void (*syscall_name)(int number, char *out, size_t size);
+  /* A system call's name in `out`, "nr<N>" for one without (false: there is no
+   * memory to find it); and the number that a name has on this machine, or
+   * -1. */
+  bool (*syscall_name)(int number, char *out, size_t size);
   int (*syscall_number)(const char *name);
 
   void (*close)(struct bpf_programs *programs);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cells.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,17 +20,19 @@ int cells_find(const struct cells *cells, int number) {
   return -1;
 }
 
-static uint8_t own_cell(struct cells *cells, const struct bpf_module *module,
-                        int number) {
+/* Or -1: it has no name yet. */
+static int own_cell(struct cells *cells, const struct bpf_module *module,
+                    int number) {
   int found = cells_find(cells, number);
   if (found >= 0)
-    return (uint8_t)found;
+    return found;
   if (cells->end == SYSCALL_CELLS)
     return CELL_OTHER;
-  unsigned cell = cells->end++;
+  unsigned cell = cells->end;
+  if (!module->syscall_name(number, cells->name[cell], SYSCALL_NAME_SIZE))
+    return -1;
   cells->number[cell] = number;
-  module->syscall_name(number, cells->name[cell], SYSCALL_NAME_SIZE);
-  return (uint8_t)cell;
+  return (int)cells->end++;
 }
 
 int cells_update(struct cells *cells, const struct bpf_module *module,
@@ -38,9 +41,12 @@ int cells_update(struct cells *cells, const struct bpf_module *module,
   int status = module->read_cells(programs, &now);
   if (status != 0)
     return status;
-  for (unsigned i = 0; i < now.used && i < SYSCALL_CELLS - CELL_FIRST; i++)
-    cells->own[CELL_FIRST + i] =
-        own_cell(cells, module, now.number[CELL_FIRST + i]);
+  for (unsigned i = 0; i < now.used && i < SYSCALL_CELLS - CELL_FIRST; i++) {
+    int cell = own_cell(cells, module, now.number[CELL_FIRST + i]);
+    if (cell < 0)
+      return -ENOMEM;
+    cells->own[CELL_FIRST + i] = (uint8_t)cell;
+  }
   return 0;
 }
 

@@ -195,29 +195,38 @@ struct probes *probes_new(const struct bpf_module *module,
   return probes;
 }
 
-void probes_attach(struct probes *probes, struct selection *selection,
+bool probes_attach(struct probes *probes, struct selection *selection,
                    struct bpf_programs *programs, unsigned wanted) {
   detach(probes, selection);
   if (programs == NULL)
-    return;
+    return true;
   probes->state = *probes->module->probes(programs);
   probes->setup = *probes->module->setup(programs);
+  bool named = true;
   for (unsigned i = 0; i < probes->setup.named_count; i++)
-    probes->module->syscall_name(probes->setup.named[i], probes->named[i],
-                                 sizeof(probes->named[i]));
+    named &= probes->module->syscall_name(
+        probes->setup.named[i], probes->named[i], sizeof(probes->named[i]));
   probes->style.by_time = probes->setup.syscall_latency;
   probes->programs = programs;
-  say_reasons(probes, wanted);
   probes->slots = calloc(probes->setup.slots, sizeof(*probes->slots));
   probes->results =
       results_new(probes->module, programs, probes->setup.named_count);
   if (probes->state.probes == 0) {
+    say_reasons(probes, wanted);
     detach(probes, selection);
-  } else if (probes->slots == NULL || probes->results == NULL ||
-             !probes_take_baseline(probes, SLOT_HOST)) {
-    log_error("the probes do not run: no memory, or no results");
-    detach(probes, selection);
+    return true;
   }
+  if (!named || probes->slots == NULL || probes->results == NULL ||
+      !probes_take_baseline(probes, SLOT_HOST)) {
+    if (!probes->said_memory)
+      log_error("no probe runs: no memory, or no results; it is tried again in "
+                "each interval (said once)");
+    probes->said_memory = true;
+    detach(probes, selection);
+    return false;
+  }
+  say_reasons(probes, wanted);
+  return true;
 }
 
 void probes_free(struct probes *probes) {

@@ -55,7 +55,7 @@ struct probes {
   size_t unprobed; /* processes without a slot, in this interval */
   unsigned requests, connects;
   struct probe_cost cost[PROBES];
-  bool said_short, said_read;
+  bool said_short, said_read, said_memory;
 };
 
 /* Books without programs, until these are attached.  NULL: no memory. */
@@ -66,9 +66,9 @@ struct probes *probes_new(const struct bpf_module *module,
  * Take the results of these programs from now on; of those probes of `wanted`
  * that run: why others do not is said in the log.  NULL: there are none, for a
  * while.  The books go on.  Programs stay the caller's, and are closed after
- * this.
+ * this.  False: there is no memory for it now, which is said once.
  */
-void probes_attach(struct probes *probes, struct selection *selection,
+bool probes_attach(struct probes *probes, struct selection *selection,
                    struct bpf_programs *programs, unsigned wanted);
 
 /* After selection and detail, before the report. */

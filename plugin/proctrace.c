@@ -105,9 +105,9 @@ static void read_pss(struct proctrace *p) {
 static void follow_programs(struct proctrace *p) {
   if (p->probes == NULL || p->generation == bpf_source_generation(p->source))
     return;
-  p->generation = bpf_source_generation(p->source);
-  probes_attach(p->probes, p->selection, bpf_source_programs(p->source),
-                options.probes.wanted);
+  if (probes_attach(p->probes, p->selection, bpf_source_programs(p->source),
+                    options.probes.wanted))
+    p->generation = bpf_source_generation(p->source);
 }
 
 static void say_notices(struct proctrace *p) {
@@ -236,6 +236,8 @@ static void open_probes(struct proctrace *p) {
   memcpy(style.percentiles, options.probes.percentiles,
          sizeof(style.percentiles));
   p->probes = probes_new(bpf_source_module(p->source), &style);
+  if (p->probes == NULL)
+    log_error("no probe runs: no memory");
 }
 
 /* BPF where it can be had, with procfs for the rest; one line says why not. */

@@ -317,8 +317,9 @@ static void fake_read_fill(struct bpf_programs *programs, unsigned *requests,
   *requests = *connects = 1;
 }
 
-static void fake_syscall_name(int number, char *out, size_t size) {
+static bool fake_syscall_name(int number, char *out, size_t size) {
   snprintf(out, size, "nr%d", number);
+  return true;
 }
 
 /* "nr7" is 7. */

@@ -111,13 +111,15 @@ API int plugin_register_shutdown(const char *name,
   return 0;
 }
 
-static unsigned refuse_dispatch; /* 0: none, 1: the next one */
+static unsigned dispatched, refused; /* refused: by its number; 0: none */
 
-void host_refuse_dispatch(unsigned nth) { refuse_dispatch = nth; }
+void host_refuse_dispatch(unsigned nth) { refused = nth; }
+bool host_has_refused(void) { return refused != 0 && dispatched >= refused; }
+unsigned host_dispatched(void) { return dispatched; }
 
 API int plugin_dispatch_values(value_list_t const *list) {
   IN_HOST;
-  if (refuse_dispatch > 0 && --refuse_dispatch == 0)
+  if (++dispatched == refused)
     return -1;
   series_record(list);
   return 0;
@@ -179,6 +181,7 @@ API cdtime_t cdtime(void) { return now; }
 
 void host_load(void) {
   ours = true;
+  dispatched = 0;
   const char *path = getenv("PROCTRACE_MODULE");
   void (*module_register)(void);
 

@@ -34,6 +34,9 @@ bool host_in_plugin(void);
 /* As where collectd has no memory for another value list: of those to come, the
  * n-th is refused, from 1 on; 0: none. */
 void host_refuse_dispatch(unsigned nth);
+bool host_has_refused(void);
+/* Value lists that were handed to us since the plugin was loaded. */
+unsigned host_dispatched(void);
 
 /* Seconds that the last read callback took. */
 double host_read_duration(void);

@@ -54,11 +54,44 @@ static struct {
   unsigned calls[FAULTS];
 } plan;
 
+/* --- places that call --- */
+
+static struct {
+  uint64_t places[FAULT_PLACES];
+  unsigned calls[FAULT_PLACES], count;
+} seen[FAULTS];
+static pthread_mutex_t seen_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void note_place(enum fault kind, unsigned call) {
+  void *trace[FRAMES];
+  uint64_t place = 0;
+  int frames = backtrace(trace, FRAMES);
+  for (int i = 0; i < frames; i++)
+    place = (place ^ (uintptr_t)trace[i]) * UINT64_C(0x100000001b3);
+  pthread_mutex_lock(&seen_lock);
+  unsigned i = 0;
+  while (i < seen[kind].count && seen[kind].places[i] != place)
+    i++;
+  if (i == seen[kind].count && i < FAULT_PLACES) {
+    seen[kind].places[i] = place;
+    seen[kind].calls[i] = call;
+    seen[kind].count++;
+  }
+  pthread_mutex_unlock(&seen_lock);
+}
+
+unsigned fault_first_calls(enum fault kind, unsigned out[FAULT_PLACES]) {
+  memcpy(out, seen[kind].calls, seen[kind].count * sizeof(out[0]));
+  return seen[kind].count;
+}
+
 /* Whether this call, of the plugin, is the one that fails. */
 static bool strikes(enum fault kind) {
   if (!plan.armed || !host_in_plugin())
     return false;
   unsigned call = __atomic_add_fetch(&plan.calls[kind], 1, __ATOMIC_RELAXED);
+  if (plan.kind == FAULT_NONE)
+    note_place(kind, call);
   if (kind != plan.kind || call != plan.nth)
     return false;
   plan.struck = true;
@@ -124,13 +157,32 @@ static void forget(const void *at) {
   pthread_mutex_unlock(&blocks_lock);
 }
 
-size_t fault_blocks(void) { return block_count; }
+/* Of the dynamic linker, which keeps the variables that a library has for each
+ * thread; and of libelf, which libbpf reads objects with: it forgets blocks
+ * when it is out of memory, and is not ours to mend. */
+static bool is_excused(const struct block *block) {
+  static const char *const others[] = {"/ld-linux", "/libelf.", "/libz."};
+  Dl_info info = {0};
+  if (dladdr(block->caller, &info) == 0 || info.dli_fname == NULL)
+    return false;
+  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    if (strstr(info.dli_fname, others[i]) != NULL)
+      return true;
+  return false;
+}
+
+size_t fault_blocks(void) {
+  size_t n = 0;
+  for (size_t i = 0; i < PLACES; i++)
+    n += blocks[i].at != NULL && !is_excused(&blocks[i]);
+  return n;
+}
 
 void fault_print(size_t most) {
   backtrace_symbols_fd(plan.trace, plan.frames, STDERR_FILENO);
   for (size_t i = 0; i < PLACES && most > 0; i++) {
     Dl_info info = {0};
-    if (blocks[i].at == NULL)
+    if (blocks[i].at == NULL || is_excused(&blocks[i]))
       continue;
     dladdr(blocks[i].caller, &info);
     fprintf(stderr, "  %zu bytes, asked for by %s+%#tx\n", blocks[i].size,

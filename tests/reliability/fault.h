@@ -17,23 +17,29 @@
 
 enum fault {
   FAULT_NONE,
-  FAULT_MEMORY, /* malloc, calloc, realloc, and who calls them: strdup, ... */
-  FAULT_OPEN,   /* open, openat, fopen, opendir */
-  FAULT_READ,   /* read, pread */
-  FAULT_CUT,    /* the same, but that they give half of the bytes */
-  FAULT_LIST,   /* getdents64 */
-  FAULT_STAT,   /* fstat, fstatat, fstatfs, readlinkat */
-  FAULT_THREAD, /* pthread_create */
-  FAULT_BPF,    /* bpf(2) */
+  FAULT_MEMORY,   /* malloc, calloc, realloc, and who calls them: strdup, ... */
+  FAULT_OPEN,     /* open, openat, fopen, opendir */
+  FAULT_READ,     /* read, pread */
+  FAULT_CUT,      /* the same, but that they give half of the bytes */
+  FAULT_LIST,     /* getdents64 */
+  FAULT_STAT,     /* fstat, fstatat, fstatfs, readlinkat */
+  FAULT_THREAD,   /* pthread_create */
+  FAULT_BPF,      /* bpf(2) */
+  FAULT_DISPATCH, /* plugin_dispatch_values; the host refuses it */
   FAULTS
 };
 
 /* From now on count, from 0, and let the n-th call of this kind (from 1) fail
- * with this errno. */
+ * with this errno; FAULT_NONE: none fails, and it is kept from where they come.
+ */
 void fault_arm(enum fault kind, unsigned nth, int error);
 
 /* Calls of a kind since then. */
 unsigned fault_calls(enum fault kind);
+/* The numbers of those calls that came from where none had come from before, by
+ * the functions on the stack: how many. */
+#define FAULT_PLACES 4096
+unsigned fault_first_calls(enum fault kind, unsigned out[FAULT_PLACES]);
 /* Whether the one that was chosen has come, and failed. */
 bool fault_has_struck(void);
 

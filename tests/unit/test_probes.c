@@ -139,8 +139,9 @@ static void fake_read_fill(struct bpf_programs *p, unsigned *requests,
   *requests = *connects = 0;
 }
 
-static void fake_syscall_name(int number, char *out, size_t size) {
+static bool fake_syscall_name(int number, char *out, size_t size) {
   snprintf(out, size, "call%d", number);
+  return true;
 }
 
 /* "call7" is 7. */
