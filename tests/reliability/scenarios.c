@@ -47,7 +47,7 @@ static void change_top(unsigned read) {
     fake_end(other);
   if (read == 4)
     other = fake_process(30, "python3", .rss_kib = 60, .utime = 3,
-                         .starttime = 1003500);
+                         .starttime = 1020000);
   if (read > 1) {
     grow(redis);
     grow(worker);
@@ -58,14 +58,14 @@ static void change_rules(unsigned read) {
   if (read == 2)
     late =
         fake_process(40, "redis", .rss_kib = 200, .utime = 2, .fds = 4,
-                     .pss_kib = 30, .wchan = "ep_poll", .starttime = 1001500);
+                     .pss_kib = 30, .wchan = "ep_poll", .starttime = 1009000);
   if (read == 3) {
     fake_thread_end(thread);
     fake_end(other);
     other = fake_process(30, "python3", .cmdline = "python3 worker --print",
                          .rss_kib = 60, .utime = 3, .fds = 2, .pss_kib = 40,
                          .cgroup = "/box/2", .wchan = "do_wait",
-                         .starttime = 1002500);
+                         .starttime = 1015000);
   }
   if (read == 4) {
     fake_end(late);
@@ -128,7 +128,7 @@ const struct scenario scenarios[] = {
      "<Select 'box'>; Cgroup '/box'; User 7; </Select>;"
      "<Select 'shell'>; Executable '/usr/bin/bash'; Children true; </Select>;"
      "Collect 'state' 'memory' 'cpu' 'contextswitch' 'io' 'files' 'sched'"
-     " 'wchan' 'pss'; PssInterval 10; PerThread true; CommandLine true;"
+     " 'wchan' 'pss'; PssInterval 60; PerThread true; CommandLine true;"
      "Notify 'gone'; Notify 'blocked'",
      8, 4, false, nothing, begin_fake, change_rules, fakeproc_remove, nothing},
     {"top", "<Top 'busy'>; Count 3; By 'cpu' 'rss' 'io' 'wait'; </Top>", 8, 4,
