@@ -31,13 +31,27 @@ static bool has_old(const struct member *member, enum field field) {
   return member->from_birth || (member->account->seen & FIELD_BIT(field));
 }
 
+/*
+ * The kernel remembers how it has divided CPU time for whoever asked last: if
+ * that were others, one part may be some clock ticks less than we were told,
+ * and the other one more (cputime.h).  What was told of the first then stands
+ * until it is exceeded, so that it counts once.
+ */
+#define CHANGES_SIDES_US 50000
+
+static bool changed_sides(enum field field, uint64_t before, uint64_t now) {
+  return (field == FIELD_UTIME || field == FIELD_STIME) && now < before &&
+         before - now <= CHANGES_SIDES_US;
+}
+
 /* How much a counter grew since the last interval; remembers its value. */
 static uint64_t growth(struct member *member, const struct task *task,
                        enum field field, bool rebase) {
   uint64_t *old = old_of(member, field);
   uint64_t now = task->value[field], before = *old;
   bool known = has_old(member, field) && !(rebase && member->sights > 1);
-  *old = now;
+  if (!known || !changed_sides(field, before, now))
+    *old = now;
   return known && now > before ? now - before : 0;
 }
 

@@ -73,6 +73,25 @@ static void who_was_missed_goes_on(void **state) {
   assert_int_equal(group("a")->restarts, 0);
 }
 
+/* Others look into /proc between our two looks, and the kernel divides anew:
+ * what one part has less is in the other one, and counts once. */
+static void parts_of_cpu_time_that_change_sides(void **state) {
+  (void)state;
+  begin_with_a();
+  born(7, "a")->value[FIELD_UTIME] = 50;
+  being(7)->value[FIELD_STIME] = 50;
+  interval();
+  for (int i = 0; i < 4; i++) {
+    being(7)->value[FIELD_UTIME] += i % 2 ? 10 : -10;
+    being(7)->value[FIELD_STIME] += i % 2 ? 0 : 20;
+    interval();
+  }
+  assert_int_equal(told(7, FIELD_UTIME), 50);
+  assert_int_equal(told(7, FIELD_STIME), 90);
+  assert_int_equal(told_of("a", FIELD_UTIME), 0);
+  assert_int_equal(told_of("a", FIELD_STIME), 40);
+}
+
 /* --- what the kernel forgets --- */
 
 static void a_fallen_value_goes_on_from_there(void **state) {
@@ -509,6 +528,7 @@ int main(void) {
       TEST(group_counts_what_follows_the_first_sight),
       TEST(group_counts_all_of_who_is_born),
       TEST(who_was_missed_goes_on),
+      TEST(parts_of_cpu_time_that_change_sides),
       TEST(a_fallen_value_goes_on_from_there),
       TEST(another_source_makes_no_jump),
       TEST(a_gap_loses_nothing),

@@ -70,9 +70,13 @@ static void see(bool first) {
       uint64_t *last = &seen_last[task->pid].value[f];
       if (!task_has(task, f))
         continue;
-      if (!(first && is_new) && task->value[f] > *last)
+      bool grown = task->value[f] > *last;
+      if (!(first && is_new) && grown)
         seen[f] += task->value[f] - *last;
-      *last = task->value[f];
+      /* A part of CPU time that is in the other one now: until it is exceeded.
+       */
+      if (grown || (f != FIELD_UTIME && f != FIELD_STIME))
+        *last = task->value[f];
     }
   }
 }
