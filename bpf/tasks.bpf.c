@@ -205,9 +205,11 @@ static __always_inline __u32 fill_process(const struct reader *reader,
   __u32 has = HAS_PROCESS;
   if (bpf_core_field_exists(signal->ioac.read_bytes))
     has |= HAS_IO;
+  /* What was shown to others, before what there is: never more than that. */
+  set_identity(process, task);
+  read_barrier();
   if (sum_threads(&walk, task))
     has |= HAS_SUMS;
-  set_identity(process, task);
   process->parent = get_pid(reader, task->real_parent);
   process->start_offset = (__s64)reader->offset;
   process->files_limit = signal->rlim[RLIMIT_NOFILE].rlim_cur;
