@@ -306,7 +306,8 @@ static void whatever_the_source_is(void **state) {
   series_may_fall("w-*"); /* an id may come again */
   double calls = 0;
   unsigned by_procfs = 0;
-  for (int i = 0; i < 3; i++) {
+  /* How many reads a round has is the machine's. */
+  for (int i = 0; i < 3 || (by_procfs <= 3 && i < 30); i++) {
     begin_round(w);
     do {
       read_once();
@@ -328,7 +329,7 @@ static void from_outside_by_the_outer_id(void **state) {
   watch(SYSCALLS);
   const double *said = round_of(w);
   counted(of(w, "operations-syscalls"), said[0]);
-  sent(of(w, "operations-syscall_getsid"), 10 * 1000);
+  counted(of(w, "operations-syscall_getsid"), 10 * 1000);
 }
 
 static void its_children_too(void **state) {
