@@ -59,7 +59,14 @@ const char *of_group(const char *series);
 /* The last value; 0 if the last read did not send it. */
 double value_or_0(const char *id);
 
-/* Read until the counter is that high: then it is exactly that, and stays. */
+/*
+ * Read until the counter is that high: then it is exactly that, and stays.
+ *
+ * Since Linux 7.0 a thread can lose its CPU in the middle of a program, and
+ * until it goes on the kernel leaves that program out for all others on that
+ * CPU, and counts them (self/operations-dropped_probe_missed).  So what is
+ * missing must be no more than that, here and in all_grown().
+ */
 void counted(const char *id, double n);
 
 /*
@@ -73,12 +80,22 @@ void counted(const char *id, double n);
 struct growth {
   char id[100];
   double want, before;
+  double each;     /* how much one event is: 1 */
+  double left_out; /* runs, so far */
 };
 struct growth growth_of(const char *id, double want);
 /* Read; whether each grew so, since growth_of() or since it was asked last. */
 bool all_grown(struct growth *growths, size_t n);
 
 void within(double least, double value, double most, const char *what);
+
+/*
+ * How long a program's own clock may run on its way into the kernel and back,
+ * for what that is on a machine.  An emulated one (PROCTRACE_TEST_EMULATED)
+ * does the same instructions, each many times slower: there it is as many times
+ * longer as two short system calls are.
+ */
+double way_ns(double ns);
 
 /*
  * The series "latency-<name>-p50" to "-max" of this worker against what

@@ -72,6 +72,8 @@ static void expect(struct growth growths[SERIES], const struct worker *w,
       growth_of(of(w, "total_bytes-blockio_read"), reads * READ_BYTES);
   growths[WRITES_BYTES] =
       growth_of(of(w, "total_bytes-blockio_write"), writes * WRITE_BYTES);
+  growths[READS_BYTES].each = READ_BYTES;
+  growths[WRITES_BYTES].each = WRITE_BYTES;
 }
 
 static void each_request_has_its_submitter(void **state) {
@@ -133,8 +135,8 @@ static void a_read_takes_as_long_as_it_does(void **state) {
     after = read_disks();
   }
   assert_true(exact);
-  percentiles_fit(w, "blockio_read", said + 2, READ_WAY_NS, 2);
-  within(said[0] * 0.9 - (double)LARGE_READS * READ_WAY_NS,
+  percentiles_fit(w, "blockio_read", said + 2, way_ns(READ_WAY_NS), 2);
+  within(said[0] * 0.9 - LARGE_READS * way_ns(READ_WAY_NS),
          value(of(w, "derive-blockio_read_time_ns")) - took, said[1],
          "the time of all reads");
   /* The kernel's own sum; it begins a little earlier, and in milliseconds. */

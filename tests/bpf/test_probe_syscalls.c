@@ -47,7 +47,7 @@ static void four_threads(const char *options) {
   const double *said = round_of(w);
   assert_true(said[0] > 10 * 20000);
   counted(of(w, "operations-syscalls"), said[0]);
-  sent(of(w, "operations-syscall_getsid"), 10 * 20000);
+  counted(of(w, "operations-syscall_getsid"), 10 * 20000);
   counted(of_group("operations-syscalls"), said[0]);
 }
 
@@ -80,8 +80,8 @@ static void of_processes_apart(void **state) {
   for (int i = 0; i < 4; i++)
     counted(of_pid(pids[i], "operations-syscalls"), said[1 + i]);
   for (int i = 0; i < 4; i++)
-    sent(of_pid(pids[i], "operations-syscall_getpgid"), 10 * (i + 1));
-  sent(of_group("operations-syscalls"), said[0]);
+    counted(of_pid(pids[i], "operations-syscall_getpgid"), 10 * (i + 1));
+  counted(of_group("operations-syscalls"), said[0]);
 }
 
 static void of_nobody_else(void **state) {
@@ -169,7 +169,7 @@ static void without_latency(void **state) {
   watch("<Probe 'syscall'>; Latency false; </Probe>");
   const double *said = round_of(w);
   counted(of(w, "operations-syscalls"), said[0]);
-  sent(of(w, "operations-syscall_getsid"), 10 * 1000);
+  counted(of(w, "operations-syscall_getsid"), 10 * 1000);
   not_sent("*/latency-*");
   not_sent("*/derive-syscall*");
 }

@@ -22,9 +22,10 @@ static void a_call_takes_as_long_as_it_does(void **state) {
   watch("<Probe 'syscall'>; LatencyOf 'clock_nanosleep' 'getsid'; </Probe>");
   const double *said = round_of(w);
   read_once();
-  percentiles_fit(w, "syscall_clock_nanosleep", said + 2, CALL_WAY_NS, 0);
+  percentiles_fit(w, "syscall_clock_nanosleep", said + 2, way_ns(CALL_WAY_NS),
+                  0);
   sent(of(w, "operations-syscall_clock_nanosleep"), CALLS);
-  within(said[0] * 0.99 - CALLS * CALL_WAY_NS,
+  within(said[0] * 0.99 - CALLS * way_ns(CALL_WAY_NS),
          value(of(w, "derive-syscall_clock_nanosleep_time_ns")), said[1],
          "the time of all sleeps");
   not_sent(of(w, "latency-syscall_getsid-*"));
@@ -128,8 +129,8 @@ static void a_wait_takes_as_long_as_it_does(void **state) {
   watch("Probe 'runqueue'");
   const double *said = round_of(w);
   read_once();
-  percentiles_fit(w, "runqueue", said + 2, WAKE_WAY_NS, 0);
-  within(said[0] * 0.99 - WAITS * WAKE_WAY_NS,
+  percentiles_fit(w, "runqueue", said + 2, way_ns(WAKE_WAY_NS), 0);
+  within(said[0] * 0.99 - WAITS * way_ns(WAKE_WAY_NS),
          value(of(w, "derive-runqueue_time_ns")), said[1] * 1.01,
          "the time of all waits");
 }
