@@ -332,9 +332,7 @@ void within(double least, double value, double most, const char *what) {
 
 /* --- time --- */
 
-static bool is_emulated(void) {
-  return getenv("PROCTRACE_TEST_EMULATED") != NULL;
-}
+bool is_emulated(void) { return getenv("PROCTRACE_TEST_EMULATED") != NULL; }
 
 static int by_size(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;

@@ -96,6 +96,7 @@ void within(double least, double value, double most, const char *what);
  * longer as two short system calls are.
  */
 double way_ns(double ns);
+bool is_emulated(void);
 
 /*
  * The series "latency-<name>-p50" to "-max" of this worker against what

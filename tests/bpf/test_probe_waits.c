@@ -6,7 +6,9 @@
  */
 #include "probed.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -127,11 +129,19 @@ static void a_wait_takes_as_long_as_it_does(void **state) {
   enum { WAITS = 300 };
   struct worker *w = given("waits %d 1000 9000", WAITS);
   watch("Probe 'runqueue'");
-  const double *said = round_of(w);
+  double said[10];
+  memcpy(said, round_of(w), sizeof(said));
   read_once();
+  /* Two more, before the first and after the last, it does not time.  They are
+   * short; where CPUs are emulated by turns, one of them may be the longest. */
+  double untimed = 0;
+  if (is_emulated()) {
+    untimed = 2e9 * value(of(w, "latency-runqueue-max"));
+    said[9] = INFINITY;
+  }
   percentiles_fit(w, "runqueue", said + 2, way_ns(WAKE_WAY_NS), 0);
   within(said[0] * 0.99 - WAITS * way_ns(WAKE_WAY_NS),
-         value(of(w, "derive-runqueue_time_ns")), said[1] * 1.01,
+         value(of(w, "derive-runqueue_time_ns")), said[1] * 1.01 + untimed,
          "the time of all waits");
 }
 

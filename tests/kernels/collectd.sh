@@ -3,8 +3,9 @@
 #
 # A real collectd with all probes on the running kernel: it starts, it reports a
 # workload by the source that this kernel has, each probe that runs has its
-# values and each that does not its line, and it ends. What it found out stands
-# in the lines "# found ...", for the table of kernels.
+# values and each that does not its line, block I/O says whether it is told of
+# who submitted it, and collectd ends. What it found out stands in the lines
+# "# found ...", for the table of kernels.
 
 PROCTRACE_SOURCE=auto
 # shellcheck source=tests/real/real.sh
@@ -37,10 +38,18 @@ is "$(value "$at" "idler$me-$pid" ps_count 2) $(
   "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l) $(
     find "/proc/$pid/fd" -type l | wc -l)" \
   "a process at rest is reported as /proc has it"
+exactly=$(value "$at" self gauge-blockio_submitter)
+if [ -n "$exactly" ]; then
+  # The tracepoint that runs where a request is made.
+  is "$exactly" "$(grep -ac btf_trace_block_io_start /sys/kernel/btf/vmlinux)" \
+    "block I/O is told exactly, or said to be approximate"
+fi
 for i in "${!probes[@]}"; do
   name=${probes[i]}
   if [ "$(value "$at" self "gauge-probe_$name")" = 1 ]; then
-    diag "found probe $name attached"
+    about=
+    [ "$name$exactly" != blockio0 ] || about=", approximately"
+    diag "found probe $name attached$about"
     ok "$name runs, and has values" test -n \
       "$(value "$at" "idler$me-$pid" "${series[i]}")"
   else

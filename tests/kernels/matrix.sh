@@ -1,22 +1,28 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# The suites and a real collectd on other kernels of Debian, emulated, and on
-# the running one. `make check-kernels` names the programs in KERNEL_UNIT,
-# KERNEL_PLUGIN and KERNEL_BPF, and gets a table for the documents in
-# kernels.md. KERNELS names others than all.
+# The suites and a real collectd on the running kernel, and on others of Debian,
+# emulated. `make check-kernels` names the programs in KERNEL_UNIT, KERNEL_PLUGIN
+# and KERNEL_BPF. What was found out is in kernels.md and, in short, in
+# kernels-short.md; `make kernels-table` takes them over into the documents.
+#
+# KERNELS names others than all: as vm does, and with -no-btf behind it one whose
+# BTF is hidden, since Debian builds none without. Variants run what depends on
+# what is varied: the BPF tests, and collectd.
 
-# shellcheck source=tests/tap.sh
+# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../tap.sh"
 
-kernels=${KERNELS:-5.10 6.1 6.12 7.2}
+kernels=${KERNELS:-6.1 6.12 sid 5.10 6.12-rt 6.12-no-btf}
 here=$(dirname "$0")
 collectd=tests/kernels/collectd.sh
 # shellcheck disable=SC2206 # words
-programs=(${KERNEL_UNIT-} ${KERNEL_PLUGIN-} ${KERNEL_BPF-} "$collectd")
+suites=(${KERNEL_UNIT-} ${KERNEL_PLUGIN-})
+# shellcheck disable=SC2206 # words
+bpf=(${KERNEL_BPF-})
 tmpdir
 # All of a kernel: emulation is ten to twenty times slower.
-export VM_TIMEOUT=${VM_TIMEOUT:-2400}
+export VM_TIMEOUT=${VM_TIMEOUT:-1500}
 
 lacks() {
   local item
@@ -31,16 +37,22 @@ lacks() {
 }
 
 run_here() {
-  bash "$here/guest.sh" "${programs[@]}" >"$tmp/here" 2>"$tmp/here.said"
+  bash "$here/guest.sh" "${bpf[@]}" "$collectd" "${suites[@]}" \
+    >"$tmp/here" 2>"$tmp/here.said"
 }
 
 # shellcheck disable=SC2317 # called by spawn
-run_under() { # KERNEL
-  GUEST_DISK=/dev/vda bash "$here/vm" "$1" -- bash "$here/guest.sh" "${programs[@]}" \
+run_under() { # NAME
+  local programs=("${bpf[@]}" "$collectd")
+  [[ $1 == *-* ]] || programs+=("${suites[@]}")
+  [[ $1 != *-no-btf ]] || export GUEST_HIDES=/sys/kernel/btf
+  GUEST_DISK=/dev/vda PROCTRACE_TEST_EMULATED=1 bash "$here/vm" \
+    "${1%-no-btf}" -- bash "$here/guest.sh" "${programs[@]}" \
     >"$tmp/$1" 2>"$tmp/$1.said"
+  echo $? >"$tmp/$1.status"
 }
 
-# Emulated machines have one CPU each.
+# Each emulator takes one CPU of ours.
 run_all() {
   local kernel
   for kernel in $kernels; do
@@ -52,74 +64,149 @@ run_all() {
   wait
 }
 
-judge() { # NAME: of its file
-  local program passed failed skipped status said=$tmp/$1
+judge() { # NAME
+  local program passed failed skipped status seconds said=$tmp/$1
   ok "$1: all programs have run" grep -qx end "$said" ||
     diag "$(tail -n 20 "$said.said")"
-  while read -r _ program passed failed skipped status; do
+  while read -r _ program passed failed skipped _ status seconds; do
     # Nothing passed and nothing was skipped: it ended early.
-    ok "$1: $program: $passed passed, $failed failed, $skipped skipped" \
-      test "$status" -eq 0 -a "$failed" -eq 0 -a \
-      $((passed + skipped)) -gt 0 ||
-      diag "$(grep -F "failed $program " "$said")"
+    ok "$1: $program: $passed passed, $failed failed, $skipped skipped, $seconds s" \
+      test "$status" -eq 0 -a "$failed" -eq 0 -a $((passed + skipped)) -gt 0 ||
+      diag "$(sed -n "s,^said $program ,,p" "$said")"
   done < <(grep '^result ' "$said")
 }
 
-# "12 of 12" passed, and how many were skipped, of these programs.
+# --- the tables ---
+
+said() { # NAME WORD; what stands behind the word
+  sed -n "s/^$2 //p" "$tmp/$1"
+}
+
+title() { # NAME
+  local release
+  release=$(said "$1" kernel)
+  case $1 in
+  here) echo "${release%%-*}, running, not emulated" ;;
+  *-no-btf) echo "$release, its BTF hidden" ;;
+  *) echo "$release" ;;
+  esac
+}
+
+# "12", or "11 of 12", and how many more were skipped, of these programs.
 sum() { # NAME PROGRAM...
   local name=$1
   shift
   printf '%s\n' "$@" | awk '
     NR == FNR {wanted[$1]; next}
     $1 == "result" && $2 in wanted {
-      passed += $3; failed += $4 + ($4 == 0 && $6 != 0); skipped += $5
+      n++
+      passed += $3
+      failed += $4 + ($4 == 0 && $7 != 0)
+      skipped += $5
+      short += $6
     }
     END {
-      printf "%d of %d", passed, passed + failed
-      if (skipped) printf ", %d skipped", skipped
+      if (!n) print "-"
+      else if (passed + failed == 0) print "skipped"
+      else printf "%d%s%s%s\n", passed,
+        failed ? " of " passed + failed : "",
+        skipped ? ", " skipped " skipped" : "",
+        short ? ", " short " with runs left out" : ""
     }' - "$tmp/$name"
 }
 
-probe() { # NAME PROBE
-  sed -n "s/^found probe $2 //p" "$tmp/$1" | cut -c 1-60
+probes() { # NAME; in one cell
+  said "$1" "found probe" | awk '
+    {
+      name = $1
+      sub("^[a-z]+ ", "")
+      how[NR] = $0
+      names[$0] = names[$0] (names[$0] == "" ? "" : ", ") name
+    }
+    END {
+      for (i = 1; i <= NR; i++)
+        if (!seen[how[i]]++)
+          cell = cell (cell == "" ? "" : "; ") names[how[i]] ": " how[i]
+      print cell
+    }'
 }
 
-table() { # NAME...
-  local name row
-  echo "| kernel | source | syscall | runqueue | blockio | tcpconnect | mmap |" \
-    "unit | plugin | BPF oracles | collectd |"
-  echo "|---|---|---|---|---|---|---|---|---|---|---|"
+source_of() { # NAME
+  said "$1" "found source" | sed 's/ (\(.*\))$/: \1/'
+}
+
+row() { # CELL...
+  local cell line="|"
+  for cell; do
+    line+=" $cell |"
+  done
+  echo "$line"
+}
+
+short_table() { # NAME...
+  local name without
+  row kernel "built without" source probes "test programs"
+  row --- --- --- --- ---
   for name; do
-    grep -qx end "$tmp/$name" || continue
-    row="| $(sed -n 's/^kernel //p' "$tmp/$name")"
-    row+=" | $(sed -n 's/^found source //p' "$tmp/$name" |
-      sed 's/ (.*: \(.*\))/: \1/')"
-    for what in syscall runqueue blockio tcpconnect mmap; do
-      row+=" | $(probe "$name" "$what")"
+    without=$(said "$name" without)
+    row "$(title "$name")" "${without:--}" "$(source_of "$name")" \
+      "$(probes "$name")" \
+      "$(sum "$name" "${bpf[@]}" "$collectd" "${suites[@]}")"
+  done
+}
+
+whole_table() { # NAME...
+  local name cells program
+  cells=()
+  for name; do
+    cells+=("$(title "$name")")
+  done
+  row tests "${cells[@]}"
+  row --- "${cells[@]//*/---}"
+  for program in unit plugin "${bpf[@]}" "$collectd"; do
+    cells=()
+    for name; do
+      # shellcheck disable=SC2086 # words
+      case $program in
+      unit) cells+=("$(sum "$name" ${KERNEL_UNIT-})") ;;
+      plugin) cells+=("$(sum "$name" ${KERNEL_PLUGIN-})") ;;
+      *) cells+=("$(sum "$name" "$program")") ;;
+      esac
     done
-    # shellcheck disable=SC2086 # words
-    {
-      row+=" | $(sum "$name" ${KERNEL_UNIT-})"
-      row+=" | $(sum "$name" ${KERNEL_PLUGIN-})"
-      row+=" | $(sum "$name" ${KERNEL_BPF-})"
-    }
-    echo "$row | $(sum "$name" "$collectd") |"
+    row "$program" "${cells[@]}"
+  done
+}
+
+# What failed, and what was skipped and why.
+remarks() { # NAME...
+  local name
+  for name; do
+    sed -n -e "s/^failed /- $(title "$name"): failed: /p" \
+      -e "s/^skipped /- $(title "$name"): /p" "$tmp/$name" |
+      sed 's/# SKIP */skipped: /'
   done
 }
 
 why=$(lacks)
+names=()
 run_here
 judge here
-if [ -z "$why" ]; then
-  run_all
-  for kernel in $kernels; do
-    judge "$kernel"
-  done
-else
-  for kernel in $kernels; do
+[ -n "$why" ] || run_all
+for kernel in $kernels; do
+  if [ -n "$why" ]; then
     skip "$kernel" "$why"
-  done
-fi
-# shellcheck disable=SC2086 # words
-table $kernels here >kernels.md
+  elif [ "$(cat "$tmp/$kernel.status")" = 77 ]; then
+    skip "$kernel" "$(tail -n 1 "$tmp/$kernel.said")"
+  else
+    judge "$kernel"
+    names+=("$kernel")
+  fi
+done
+mapfile -t names < <(printf '%s\n' "${names[@]}" | grep . | sort -V)
+short_table "${names[@]}" here >kernels-short.md
+{
+  whole_table "${names[@]}" here
+  echo
+  remarks "${names[@]}" here
+} >kernels.md
 finish
