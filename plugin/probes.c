@@ -107,6 +107,23 @@ bool probes_take_baseline(struct probes *probes, unsigned slot) {
 
 /* --- what it costs and loses --- */
 
+/*
+ * Where a program interrupts itself the kernel leaves the second run out, which
+ * is rare.  But since Linux 7.0 a thread can lose its CPU in the middle of one,
+ * and as long as it waits all others on that CPU go uncounted.
+ */
+#define MISSED_MANY 1000
+
+static void say_missed(struct probes *probes) {
+  if (probes->missed < MISSED_MANY || probes->said_missed)
+    return;
+  log_warning("the kernel has left out %llu runs of BPF programs: what the "
+              "probes count is too low by up to as much (said once; "
+              "self/operations-dropped_probe_missed counts on)",
+              (unsigned long long)probes->missed);
+  probes->said_missed = true;
+}
+
 static void read_costs(struct probes *probes) {
   uint64_t losses[PROBE_LOSSES];
   if (probes->module->read_losses(probes->programs, losses) == 0)
@@ -119,6 +136,7 @@ static void read_costs(struct probes *probes) {
     probes->module->read_cost(probes->programs, i, &probes->cost[i]);
     probes->missed += probes->cost[i].missed;
   }
+  say_missed(probes);
   probes->module->read_fill(probes->programs, &probes->requests,
                             &probes->connects);
 }

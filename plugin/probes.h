@@ -55,7 +55,7 @@ struct probes {
   size_t unprobed; /* processes without a slot, in this interval */
   unsigned requests, connects;
   struct probe_cost cost[PROBES];
-  bool said_short, said_read, said_memory;
+  bool said_short, said_read, said_memory, said_missed;
 };
 
 /* Books without programs, until these are attached.  NULL: no memory. */

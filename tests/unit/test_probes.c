@@ -34,7 +34,7 @@ static struct {
   struct block_stats blocks[SLOTS_MOST];
   struct tcpconnect_stats connects[SLOTS_MOST];
   struct syscall_cells cells;
-  uint64_t losses[PROBE_LOSSES];
+  uint64_t losses[PROBE_LOSSES], missed;
   struct {
     uint32_t pid;
     struct watched entry;
@@ -130,7 +130,7 @@ static int fake_read_losses(struct bpf_programs *p,
 static void fake_read_cost(struct bpf_programs *p, enum probe probe,
                            struct probe_cost *out) {
   (void)p;
-  *out = (struct probe_cost){.missed = 1u + probe};
+  *out = (struct probe_cost){.missed = kernel.missed + probe};
 }
 
 static void fake_read_fill(struct bpf_programs *p, unsigned *requests,
@@ -1020,7 +1020,13 @@ static void losses_are_known(void **state) {
   kernel.losses[PROBE_LOSS_REQUESTS] = 5;
   look();
   assert_int_equal(probes->losses[PROBE_LOSS_REQUESTS], 5);
-  assert_int_equal(probes->missed, 1 + 2 + 3 + 4 + 5);
+  assert_int_equal(probes->missed, 0 + 1 + 2 + 3 + 4);
+  assert_int_equal(warnings, 0);
+  kernel.missed = 200;
+  look();
+  look();
+  assert_int_equal(probes->missed, 5 * 200 + 0 + 1 + 2 + 3 + 4);
+  assert_int_equal(warnings, 1); /* said once */
 }
 
 static void a_probe_that_does_not_run_is_said(void **state) {
