@@ -45,9 +45,9 @@ missing_options() {
 
 run() { # PROGRAM; those of shell lie in the source directory
   if [[ $1 == *.sh ]]; then
-    timeout 300 bash "$source/$1"
+    timeout 600 bash "$source/$1"
   else
-    timeout 300 bash "$source/tests/run-cmocka" "./$1"
+    timeout 600 bash "$source/tests/run-cmocka" "./$1"
   fi
 }
 

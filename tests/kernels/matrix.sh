@@ -3,17 +3,19 @@
 #
 # The suites and a real collectd on the running kernel, and on others of Debian,
 # emulated. `make check-kernels` names the programs in KERNEL_UNIT, KERNEL_PLUGIN
-# and KERNEL_BPF. What was found out is in kernels.md and, in short, in
-# kernels-short.md; `make kernels-table` takes them over into the documents.
+# and KERNEL_BPF. What was found out of each kernel is in kernels/, all of it in
+# kernels.md and, in short, in kernels-short.md; `make kernels-table` takes them
+# over into the documents.
 #
-# KERNELS names others than all: as vm does, and with -no-btf behind it one whose
-# BTF is hidden, since Debian builds none without. Variants run what depends on
-# what is varied: the BPF tests, and collectd.
+# KERNELS names others than all: "here" is the running one, others are as vm names
+# them, and with -no-btf behind it one whose BTF is hidden, since Debian builds
+# none without. Variants run what depends on what is varied: the BPF tests, and
+# collectd. What a former run has found out of kernels that are not named stands.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../tap.sh"
 
-kernels=${KERNELS:-6.1 6.12 sid 5.10 6.12-rt 6.12-no-btf}
+kernels=${KERNELS:-here 6.1 6.12 sid 5.10 6.12-rt 6.12-no-btf}
 here=$(dirname "$0")
 collectd=tests/kernels/collectd.sh
 # shellcheck disable=SC2206 # words
@@ -21,6 +23,8 @@ suites=(${KERNEL_UNIT-} ${KERNEL_PLUGIN-})
 # shellcheck disable=SC2206 # words
 bpf=(${KERNEL_BPF-})
 tmpdir
+out=kernels
+mkdir -p "$out"
 # All of a kernel: emulation is ten to twenty times slower.
 export VM_TIMEOUT=${VM_TIMEOUT:-1500}
 
@@ -38,7 +42,8 @@ lacks() {
 
 run_here() {
   bash "$here/guest.sh" "${bpf[@]}" "$collectd" "${suites[@]}" \
-    >"$tmp/here" 2>"$tmp/here.said"
+    >"$out/here" 2>"$tmp/here.said"
+  echo 0 >"$tmp/here.status"
 }
 
 # shellcheck disable=SC2317 # called by spawn
@@ -48,14 +53,23 @@ run_under() { # NAME
   [[ $1 != *-no-btf ]] || export GUEST_HIDES=/sys/kernel/btf
   GUEST_DISK=/dev/vda PROCTRACE_TEST_EMULATED=1 bash "$here/vm" \
     "${1%-no-btf}" -- bash "$here/guest.sh" "${programs[@]}" \
-    >"$tmp/$1" 2>"$tmp/$1.said"
+    >"$out/$1" 2>"$tmp/$1.said" &
+  # shellcheck disable=SC2064 # now
+  trap "kill $!" TERM
+  wait $!
   echo $? >"$tmp/$1.status"
 }
 
-# Each emulator takes one CPU of ours.
+# Each emulator takes one CPU of ours; the running kernel has all to itself.
 run_all() {
   local kernel
   for kernel in $kernels; do
+    rm -f "$out/$kernel"
+    if [ "$kernel" = here ]; then
+      run_here
+      continue
+    fi
+    [ -z "$why" ] || continue
     while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do
       wait -n
     done
@@ -65,9 +79,9 @@ run_all() {
 }
 
 judge() { # NAME
-  local program passed failed skipped status seconds said=$tmp/$1
+  local program passed failed skipped status seconds said=$out/$1
   ok "$1: all programs have run" grep -qx end "$said" ||
-    diag "$(tail -n 20 "$said.said")"
+    diag "$(tail -n 20 "$tmp/$1.said")"
   while read -r _ program passed failed skipped _ status seconds; do
     # Nothing passed and nothing was skipped: it ended early.
     ok "$1: $program: $passed passed, $failed failed, $skipped skipped, $seconds s" \
@@ -79,7 +93,7 @@ judge() { # NAME
 # --- the tables ---
 
 said() { # NAME WORD; what stands behind the word
-  sed -n "s/^$2 //p" "$tmp/$1"
+  sed -n "s/^$2 //p" "$out/$1"
 }
 
 title() { # NAME
@@ -112,7 +126,7 @@ sum() { # NAME PROGRAM...
         failed ? " of " passed + failed : "",
         skipped ? ", " skipped " skipped" : "",
         short ? ", " short " with runs left out" : ""
-    }' - "$tmp/$name"
+    }' - "$out/$name"
 }
 
 probes() { # NAME; in one cell
@@ -182,31 +196,28 @@ remarks() { # NAME...
   local name
   for name; do
     sed -n -e "s/^failed /- $(title "$name"): failed: /p" \
-      -e "s/^skipped /- $(title "$name"): /p" "$tmp/$name" |
+      -e "s/^skipped /- $(title "$name"): /p" "$out/$name" |
       sed 's/# SKIP */skipped: /'
   done
 }
 
 why=$(lacks)
-names=()
-run_here
-judge here
-[ -n "$why" ] || run_all
+run_all
 for kernel in $kernels; do
-  if [ -n "$why" ]; then
+  if [ "$kernel" != here ] && [ -n "$why" ]; then
     skip "$kernel" "$why"
   elif [ "$(cat "$tmp/$kernel.status")" = 77 ]; then
     skip "$kernel" "$(tail -n 1 "$tmp/$kernel.said")"
   else
     judge "$kernel"
-    names+=("$kernel")
   fi
 done
-mapfile -t names < <(printf '%s\n' "${names[@]}" | grep . | sort -V)
-short_table "${names[@]}" here >kernels-short.md
+mapfile -t names < <(cd "$out" && grep -lx end -- * |
+  sed 's/^here$/zzz/' | sort -V | sed 's/^zzz$/here/')
+short_table "${names[@]}" >kernels-short.md
 {
-  whole_table "${names[@]}" here
+  whole_table "${names[@]}"
   echo
-  remarks "${names[@]}" here
+  remarks "${names[@]}"
 } >kernels.md
 finish
