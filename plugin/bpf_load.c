@@ -310,11 +310,12 @@ static void unload(struct bpf_programs *programs) {
 static bool try_load(struct bpf_programs *programs, bool with_threads,
                      const struct kernel *kernel, char *log, char *reason,
                      size_t size) {
-  const struct bpf_object_open_opts options = {
-      .sz = sizeof(options),
-      .kernel_log_buf = log,
-      .kernel_log_size = VERIFIER_LOG_SIZE,
-  };
+  struct bpf_object_open_opts options;
+  /* Padding as well: libbpf takes what it does not know for an option. */
+  memset(&options, 0, sizeof(options));
+  options.sz = sizeof(options);
+  options.kernel_log_buf = log;
+  options.kernel_log_size = VERIFIER_LOG_SIZE;
   log[0] = warnings.last[0] = '\0';
   warnings.program = -1;
   errno = 0;

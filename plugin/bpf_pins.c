@@ -128,10 +128,10 @@ static bool read_current(const char *directory, char out[64]) {
 static int open_pin(const char *directory, const char *name, bool writable,
                     char *reason, size_t size) {
   char path[PATH_SIZE];
-  const struct bpf_obj_get_opts options = {
-      .sz = sizeof(options),
-      .file_flags = writable ? 0 : BPF_F_RDONLY,
-  };
+  struct bpf_obj_get_opts options;
+  memset(&options, 0, sizeof(options)); /* padding, too: see bpf_load.c */
+  options.sz = sizeof(options);
+  options.file_flags = writable ? 0 : BPF_F_RDONLY;
   if (!join(path, directory, name) ||
       !is_trusted(path, S_IFREG, writable ? S_IWGRP : 0, reason, size))
     return -1;
