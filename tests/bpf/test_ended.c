@@ -95,11 +95,11 @@ static bool is_whole_round(const char *group) {
   struct rusage begin, end;
   getrusage(RUSAGE_SELF, &begin);
   double used = let_live("mayfly");
-  getrusage(RUSAGE_SELF, &end);
-  double own = spent_us(&end) - spent_us(&begin);
   read_once();
   settle_down();
   read_once(); /* a record may come an interval later */
+  getrusage(RUSAGE_SELF, &end);
+  double own = spent_us(&end) - spent_us(&begin);
   double counted = cpu_of(group) - before;
   if (counted < used * 0.8 || counted > used * 1.1 + own + 100000)
     fail_msg("they used %.0f us, %.0f were counted", used, counted);

@@ -159,7 +159,7 @@ row() { # CELL...
 
 short_table() { # NAME...
   local name without
-  row kernel "built without" source probes "test programs"
+  row kernel "built without" source probes "tests passed"
   row --- --- --- --- ---
   for name; do
     without=$(said "$name" without)
@@ -187,17 +187,22 @@ whole_table() { # NAME...
       *) cells+=("$(sum "$name" "$program")") ;;
       esac
     done
-    row "$program" "${cells[@]}"
+    row "${program#tests/}" "${cells[@]}"
   done
 }
 
-# What failed, and what was skipped and why.
+# What failed, and what was skipped though others like it passed.
 remarks() { # NAME...
   local name
   for name; do
-    sed -n -e "s/^failed /- $(title "$name"): failed: /p" \
-      -e "s/^skipped /- $(title "$name"): /p" "$out/$name" |
-      sed 's/# SKIP */skipped: /'
+    awk -v name="$(title "$name")" '
+      $1 == "failed" || $1 == "skipped" {
+        lines[$2] = lines[$2] "- " name ": " $1 ": " $2
+        for (i = 3; i <= NF; i++)
+          if ($i != "#" && $i != "SKIP") lines[$2] = lines[$2] " " $i
+        lines[$2] = lines[$2] "\n"
+      }
+      $1 == "result" && $3 + $4 {printf "%s", lines[$2]}' "$out/$name"
   done
 }
 
