@@ -339,11 +339,19 @@ static const enum field kernel_totals[] = {
     FIELD_AGE,    FIELD_VM_PEAK, FIELD_RSS_PEAK,
 };
 
-/* Sums never fall from one reading to the next either. */
+/* Sums never fall from one reading to the next either; of user and system time
+ * their sum: where /proc stepped in, its parts count (see check_cputime). */
 static void check_growing(const struct task *task, uint64_t *last) {
+  uint64_t now[FIELD_COUNT];
+  memcpy(now, task->value, sizeof(now));
+  now[FIELD_UTIME] += now[FIELD_STIME];
+  now[FIELD_STIME] = 0;
   for (enum field f = 0; f < COUNTER_COUNT; f++) {
-    check(task, name_of(f), task->value[f], last[f], UINT64_MAX);
-    last[f] = task->value[f];
+    if (!task_has(task, f))
+      continue;
+    check(task, name_of(f), now[f] + (f == FIELD_UTIME ? TICK_US : 0), last[f],
+          UINT64_MAX);
+    last[f] = now[f];
   }
 }
 
@@ -448,18 +456,7 @@ static void threads_that_end_count_once(void **state) {
     const struct task *task = find(&between, pid);
     assert_non_null(task);
     torn += !task_has(task, FIELD_RUNTIME);
-    /* Of user and system time the sum: where /proc stepped in, its parts
-     * count (see check_cputime). */
-    uint64_t now[FIELD_COUNT];
-    memcpy(now, task->value, sizeof(now));
-    now[FIELD_UTIME] += now[FIELD_STIME] + TICK_US;
-    now[FIELD_STIME] = 0;
-    for (enum field f = 0; f < COUNTER_COUNT; f++) {
-      if (!task_has(task, f))
-        continue;
-      check(task, name_of(f), now[f], last[f], UINT64_MAX);
-      last[f] = f == FIELD_UTIME ? now[f] - TICK_US : now[f];
-    }
+    check_growing(task, last);
     looks += task->value[FIELD_THREADS] > 200;
   }
   printf("# threads that end: %u looks, %u left to procfs\n", looks, torn);
