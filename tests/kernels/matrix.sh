@@ -135,9 +135,14 @@ probes() { # NAME; in one cell
       name = $1
       sub("^[a-z]+ ", "")
       how[NR] = $0
+      none += $0 == "not"
       names[$0] = names[$0] (names[$0] == "" ? "" : ", ") name
     }
     END {
+      if (none == NR) {
+        print "none"
+        exit
+      }
       for (i = 1; i <= NR; i++)
         if (!seen[how[i]]++)
           cell = cell (cell == "" ? "" : "; ") names[how[i]] ": " how[i]
@@ -146,7 +151,7 @@ probes() { # NAME; in one cell
 }
 
 source_of() { # NAME
-  said "$1" "found source" | sed 's/ (\(.*\))$/: \1/'
+  said "$1" "found source" | sed 's/ (.*not from BPF[^:]*: \(.*\))$/: \1/'
 }
 
 row() { # CELL...
