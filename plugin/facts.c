@@ -2,10 +2,7 @@
 #include "procfs_rooms.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 /* Counts the loss; an error that may pass is not an answer. */
 static void cannot_tell(struct procfs *procfs, struct snapshot *snapshot,
@@ -31,27 +28,15 @@ static void identify_user(struct procfs *procfs, struct snapshot *snapshot,
   }
 }
 
-static void identify_executable(struct procfs *procfs,
-                                struct snapshot *snapshot,
-                                const struct task *task, struct facts *facts) {
-  char path[PROC_PATH_SIZE], target[PATH_MAX];
-  proc_path(path, task->pid, find_living(procfs, task), "exe");
-  ssize_t n = readlinkat(procfs->root_fd, path, target, sizeof(target) - 1);
-  if (n < 0) { /* ENOENT: a kernel thread has none */
-    cannot_tell(procfs, snapshot, errno, LOSS_EXE_DENIED, FACT_EXECUTABLE,
-                facts);
-    return;
-  }
-  target[n] = '\0';
-  facts->executable = strdup(target);
-  if (facts->executable != NULL)
-    facts->known |= FACT_EXECUTABLE;
-  else
-    cannot_tell(procfs, snapshot, ENOMEM, LOSS_FAILED, FACT_EXECUTABLE, facts);
-}
-
 static enum fact fact_of(enum slow_kind kind) {
-  return kind == SLOW_CMDLINE ? FACT_CMDLINE : FACT_CGROUP;
+  switch (kind) {
+  case SLOW_CMDLINE:
+    return FACT_CMDLINE;
+  case SLOW_EXE:
+    return FACT_EXECUTABLE;
+  default:
+    return FACT_CGROUP;
+  }
 }
 
 static void take_facts(struct procfs *procfs, struct snapshot *snapshot,
@@ -71,6 +56,17 @@ static void take_facts(struct procfs *procfs, struct snapshot *snapshot,
     }
   }
   procfs->batch.count = 0;
+  for (size_t i = 0; i < procfs->scan_batch.count; i++) {
+    struct slow_read *read = &procfs->scan_batch.reads[i];
+    if (read->error != 0) { /* ENOENT: a kernel thread has no executable */
+      cannot_tell(procfs, snapshot, read->error, LOSS_EXE_DENIED,
+                  FACT_EXECUTABLE, &facts[read->user]);
+    } else {
+      facts[read->user].executable = read->text;
+      facts[read->user].known |= FACT_EXECUTABLE;
+    }
+  }
+  procfs->scan_batch.count = 0;
 }
 
 static void add_slow_fact(struct procfs *procfs, struct snapshot *snapshot,
@@ -81,7 +77,9 @@ static void add_slow_fact(struct procfs *procfs, struct snapshot *snapshot,
                            .tid = find_living(procfs, task),
                            .fd = -1,
                            .user = place};
-  if (!slow_batch_add(&procfs->batch, read))
+  struct slow_batch *batch =
+      kind == SLOW_EXE ? &procfs->scan_batch : &procfs->batch;
+  if (!slow_batch_add(batch, read))
     cannot_tell(procfs, snapshot, ENOMEM, LOSS_FAILED, fact_of(kind), facts);
 }
 
@@ -95,16 +93,18 @@ void procfs_identify(struct source *source, struct snapshot *snapshot,
       add_slow_fact(procfs, snapshot, task, i, SLOW_CMDLINE, &facts[i]);
     if (wanted & FACT_CGROUP)
       add_slow_fact(procfs, snapshot, task, i, SLOW_CGROUP, &facts[i]);
+    if (wanted & FACT_EXECUTABLE)
+      add_slow_fact(procfs, snapshot, task, i, SLOW_EXE, &facts[i]);
   }
   slowread_start(procfs->slow, &procfs->batch);
+  slowread_start(procfs->scanner, &procfs->scan_batch);
   for (size_t i = 0; i < n; i++) {
     const struct task *task = &snapshot->tasks[tasks[i]];
     if (wanted & FACT_USER)
       identify_user(procfs, snapshot, task, &facts[i]);
-    if (wanted & FACT_EXECUTABLE)
-      identify_executable(procfs, snapshot, task, &facts[i]);
   }
   slowread_finish(procfs->slow, &procfs->batch);
+  slowread_finish(procfs->scanner, &procfs->scan_batch);
   take_facts(procfs, snapshot, facts);
 }
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper.h"
 
+#include "proctext.h"
+
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NS_PER_S INT64_C(1000000000)
 
@@ -23,6 +28,30 @@ int helper_start(pthread_t *thread, const char *name, size_t stack,
   if (error == 0)
     pthread_setname_np(*thread, name);
   return error;
+}
+
+static size_t read_own(pid_t tid, const char *name, char *text, size_t size) {
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/self/task/%d/%s", (int)tid, name);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, size);
+  if (fd >= 0)
+    close(fd);
+  return n < 0 ? 0 : (size_t)n;
+}
+
+bool helper_sleeps(pid_t tid) {
+  char text[512];
+  struct stat_text stat;
+  size_t n = read_own(tid, "stat", text, sizeof(text));
+  return !parse_stat(text, n, &stat) || stat.state != 'R';
+}
+
+int64_t helper_busy_ns(pid_t tid) {
+  char text[128];
+  uint64_t run, wait;
+  size_t n = read_own(tid, "schedstat", text, sizeof(text));
+  return parse_schedstat(text, n, &run, &wait) ? (int64_t)(run + wait) : 0;
 }
 
 void helper_condition_init(pthread_cond_t *condition) {

@@ -315,8 +315,8 @@ const struct loss_text loss_texts[LOSS_COUNT] = {
          "with Executable miss them; CAP_SYS_PTRACE gives it"},
     [LOSS_STUCK] =
         {"operations", "dropped_stuck",
-         "a process holds its lock for long: its I/O counters, command line "
-         "or PSS are left out until it lets go"},
+         "a process holds its lock for long: its I/O counters, command line, "
+         "PSS or all of it are left out until it lets go"},
     [LOSS_LATE] = {"operations", "dropped_late",
                    "reading took three quarters of the interval: the rest is "
                    "left out; raise the Interval, or watch less"},

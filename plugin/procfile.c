@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,13 @@ ssize_t proc_read_head(int root_fd, const char *path, struct text *text,
   ssize_t n = read_once(fd, text->data, most);
   close(fd);
   return n;
+}
+
+ssize_t proc_read_link(int root_fd, const char *path, struct text *text) {
+  if (!reserve(text, PATH_MAX))
+    return -ENOMEM;
+  ssize_t n = readlinkat(root_fd, path, text->data, PATH_MAX);
+  return n < 0 ? -errno : n;
 }
 
 bool proc_numbers_add(struct proc_numbers *list, pid_t number) {

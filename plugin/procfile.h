@@ -45,6 +45,9 @@ ssize_t proc_read_head(int root_fd, const char *path, struct text *text,
 /* All of it, from a descriptor that is kept open. */
 ssize_t proc_reread(int fd, struct text *text);
 
+/* Where a link leads to. */
+ssize_t proc_read_link(int root_fd, const char *path, struct text *text);
+
 /* Whole numbers among the names in a directory, in the kernel's order. */
 struct proc_numbers {
   pid_t *numbers;

@@ -18,6 +18,9 @@
 /* The soft limit of open files changes seldom: look once in so many reads. */
 #define LIMIT_INTERVALS 30
 
+/* So many at once share a helper's batch, and the caches. */
+#define CHUNK 128
+
 /* --- losses --- */
 
 void count_loss(struct procfs *procfs, struct snapshot *snapshot, int error,
@@ -93,22 +96,19 @@ static bool leader_is_gone(const struct task *task) {
   return task->state == 'Z' && task->value[FIELD_THREADS] > 1;
 }
 
-bool procfs_scan_process(struct source *source, struct snapshot *snapshot,
-                         pid_t pid) {
-  struct procfs *procfs = (struct procfs *)source;
-  struct known *known = known_find(&procfs->known, pid);
-  int fd = known == NULL ? -1 : known->fds[KEPT_STAT];
-  ssize_t n = fd < 0 ? -ESRCH : proc_reread(fd, &procfs->text);
-  if (n < 0) { /* not kept, or another process has the pid now */
-    char path[PROC_PATH_SIZE];
-    proc_path(path, pid, 0, "stat");
-    n = proc_read(procfs->root_fd, path, &procfs->text);
-  }
-  struct stat_text stat;
+bool add_scan_read(struct procfs *procfs, struct snapshot *snapshot,
+                   struct slow_read read) {
+  bool added = slow_batch_add(&procfs->scan_batch, read);
+  if (!added)
+    count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
+  return added;
+}
+
+static bool take_process(struct procfs *procfs, struct snapshot *snapshot,
+                         const struct slow_read *read) {
   struct task *task = NULL;
-  int error = n < 0 ? (int)-n : 0;
-  if (error == 0 &&
-      (!parse_stat(procfs->text.data, (size_t)n, &stat) || stat.pid != pid))
+  int error = read->error;
+  if (error == 0 && read->stat.pid != read->pid)
     error = EBADMSG;
   if (error == 0 && (task = snapshot_add_task(snapshot)) == NULL)
     error = ENOMEM;
@@ -117,8 +117,33 @@ bool procfs_scan_process(struct source *source, struct snapshot *snapshot,
     return error == ENOENT || error == ESRCH || error == EACCES ||
            error == EPERM;
   }
-  task_from_stat(procfs, snapshot, &stat, task);
+  task_from_stat(procfs, snapshot, &read->stat, task);
   return true;
+}
+
+static bool scan_processes(struct procfs *procfs, struct snapshot *snapshot,
+                           const pid_t *pids, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    struct known *known = known_find(&procfs->known, pids[i]);
+    add_scan_read(procfs, snapshot,
+                  (struct slow_read){
+                      .kind = SLOW_STAT,
+                      .pid = pids[i],
+                      .fd = known == NULL ? -1 : known->fds[KEPT_STAT],
+                  });
+  }
+  slowread_start(procfs->scanner, &procfs->scan_batch);
+  slowread_finish(procfs->scanner, &procfs->scan_batch);
+  bool complete = procfs->scan_batch.count == n;
+  for (size_t i = 0; i < procfs->scan_batch.count; i++)
+    complete &= take_process(procfs, snapshot, &procfs->scan_batch.reads[i]);
+  procfs->scan_batch.count = 0;
+  return complete;
+}
+
+bool procfs_scan_process(struct source *source, struct snapshot *snapshot,
+                         pid_t pid) {
+  return scan_processes((struct procfs *)source, snapshot, &pid, 1);
 }
 
 void procfs_begin(struct source *source, struct snapshot *snapshot) {
@@ -127,7 +152,9 @@ void procfs_begin(struct source *source, struct snapshot *snapshot) {
   if (procfs->short_of_descriptors)
     known_give_back(&procfs->known);
   procfs->short_of_descriptors = false;
-  slowread_interval(procfs->slow, procfs->interval_ms);
+  patience_begin(&procfs->patience, procfs->interval_ms);
+  slowread_interval(procfs->scanner);
+  slowread_interval(procfs->slow);
   procfs->deadline_ns = monotonic_ns() + INT64_C(750000) * procfs->interval_ms;
   snapshot->ticks = (unsigned)procfs->ticks;
   snapshot->now_ticks = clock_ticks_now(procfs);
@@ -142,9 +169,10 @@ int procfs_scan_all(struct source *source, struct snapshot *snapshot) {
   count_loss(procfs, snapshot, -status, LOSS_FAILED);
   snapshot->complete = status == 0;
   proc_numbers_sort(&procfs->pids);
-  for (size_t i = 0; i < procfs->pids.count; i++)
-    snapshot->complete &=
-        procfs_scan_process(source, snapshot, procfs->pids.numbers[i]);
+  for (size_t at = 0; at < procfs->pids.count; at += CHUNK)
+    snapshot->complete &= scan_processes(
+        procfs, snapshot, procfs->pids.numbers + at,
+        procfs->pids.count - at < CHUNK ? procfs->pids.count - at : CHUNK);
   procfs->known.incomplete = !snapshot->complete;
   return 0;
 }
@@ -291,9 +319,6 @@ static void detail_one(struct procfs *procfs, struct snapshot *snapshot,
     read_files(&r);
 }
 
-/* So many at once share the helper's batch, and the caches. */
-#define CHUNK 128
-
 static void detail_chunk(struct procfs *procfs, struct snapshot *snapshot,
                          const size_t *tasks, size_t n, unsigned wanted) {
   unsigned missing[CHUNK];
@@ -312,8 +337,11 @@ static void detail_chunk(struct procfs *procfs, struct snapshot *snapshot,
   for (size_t i = 0; i < n; i++)
     if (missing[i] & ~(unsigned)(GROUP_IO | GROUP_PSS))
       detail_one(procfs, snapshot, tasks[i], missing[i]);
+  slowread_start(procfs->scanner, &procfs->scan_batch);
   slowread_finish(procfs->slow, &procfs->batch);
   take_slow(procfs, snapshot);
+  slowread_finish(procfs->scanner, &procfs->scan_batch);
+  take_thread_reads(procfs, snapshot);
 }
 
 static void procfs_detail(struct source *source, struct snapshot *snapshot,
@@ -328,8 +356,10 @@ static void procfs_detail(struct source *source, struct snapshot *snapshot,
 static void procfs_free(struct source *source) {
   struct procfs *procfs = (struct procfs *)source;
   slowread_free(procfs->slow);
+  slowread_free(procfs->scanner);
   known_free(&procfs->known);
   free(procfs->batch.reads);
+  free(procfs->scan_batch.reads);
   free(procfs->text.data);
   free(procfs->pids.numbers);
   free(procfs->tids.numbers);
@@ -387,8 +417,9 @@ struct source *procfs_new(const struct procfs_options *options) {
     procfs_free(&procfs->source);
     return NULL;
   }
-  procfs->slow = slowread_new(procfs->root_fd);
-  if (procfs->slow == NULL) {
+  procfs->slow = slowread_new(procfs->root_fd, &procfs->patience);
+  procfs->scanner = slowread_new(procfs->root_fd, &procfs->patience);
+  if (procfs->slow == NULL || procfs->scanner == NULL) {
     log_error("cannot start the thread that reads what may block: %s",
               strerror(errno));
     procfs_free(&procfs->source);

@@ -24,8 +24,11 @@ struct procfs {
   int64_t deadline_ns; /* CLOCK_MONOTONIC: three quarters of the interval */
   bool short_of_descriptors; /* someone in this daemon ran out of them */
   struct known_table known;
-  struct slowread *slow;
-  struct slow_batch batch;
+  /* What waits for exec_update_lock alone, and every scan needs, has helpers of
+   * its own: other locks must not use them up. */
+  struct patience patience;
+  struct slowread *slow, *scanner;
+  struct slow_batch batch, scan_batch;
   struct text text;
   struct proc_numbers pids, tids;
   struct thread_base *scratch;
@@ -47,6 +50,11 @@ struct reading {
 static inline struct task *task_of(const struct reading *r) {
   return &r->snapshot->tasks[r->index];
 }
+
+/* procfs.c: have this read by the scanner, in scan_batch; false: no memory,
+ * which is counted. */
+bool add_scan_read(struct procfs *procfs, struct snapshot *snapshot,
+                   struct slow_read read);
 
 /* procfs.c: what a stat says, into a record. */
 void task_from_stat(const struct procfs *procfs,
@@ -73,6 +81,9 @@ void count_loss(struct procfs *procfs, struct snapshot *snapshot, int error,
   (GROUP_STATE | GROUP_CONTEXTSWITCH | GROUP_SCHED | GROUP_WCHAN |             \
    GROUP_THREADS | GROUP_BLOCKED)
 void read_threads(const struct reading *r);
+
+/* threads.c: what the scanner has read of them since. */
+void take_thread_reads(struct procfs *procfs, struct snapshot *snapshot);
 
 /* facts.c: source.h's identify. */
 void procfs_identify(struct source *source, struct snapshot *snapshot,

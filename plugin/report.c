@@ -130,6 +130,8 @@ static void send_threads(struct sender *sender, const struct snapshot *snapshot,
   for (size_t i = 0; i < task->threads; i++) {
     const struct task *thread = &snapshot->threads[task->first_thread + i];
     char comm[NAME_SIZE], type_instance[DATA_MAX_NAME_LEN];
+    if (thread->state == '\0') /* who it is could not be read */
+      continue;
     name_clean(comm, thread->comm);
     for (size_t m = 0; m < metric_count; m++) {
       const struct metric *metric = &metrics[m];

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* More hanging threads than these and nothing slow is read any more... */
 #define MAX_LEFT_BEHIND 16
@@ -24,6 +25,7 @@ struct worker {
   pthread_t thread;
   pthread_mutex_t lock; /* of all below */
   pthread_cond_t wake, finished;
+  pid_t tid; /* 0: it has not begun yet */
   int root_fd;
   struct text text;
   struct slow_read *reads; /* the helper's while done < count */
@@ -36,19 +38,24 @@ struct worker {
 
 struct slowread {
   int root_fd;
+  struct patience *patience;
   struct worker *worker; /* NULL: none could be started */
   struct worker *left_behind[MAX_LEFT_BEHIND];
   pid_t hanging_on[MAX_LEFT_BEHIND];
   uid_t owners[MAX_LEFT_BEHIND]; /* of these processes */
   unsigned left_behinds;
-  int64_t patience_ns; /* for one target */
-  int64_t budget_ns;   /* left in this interval, for all waiting */
 };
 
 /* --- the helper thread --- */
 
 static const char *file_name(enum slow_kind kind) {
   switch (kind) {
+  case SLOW_STAT:
+    return "stat";
+  case SLOW_WCHAN:
+    return "wchan";
+  case SLOW_EXE:
+    return "exe";
   case SLOW_IO:
     return "io";
   case SLOW_PSS:
@@ -78,14 +85,53 @@ static char *copy_cmdline(const char *data, size_t length) {
 
 /* A cmdline may be megabytes long, each page of it fetched from the target. */
 static ssize_t read_text(struct worker *worker, const struct slow_read *read) {
-  if (read->fd >= 0)
-    return proc_reread(read->fd, &worker->text);
+  ssize_t n;
+  if (read->fd >= 0 && ((n = proc_reread(read->fd, &worker->text)) >= 0 ||
+                        read->kind != SLOW_STAT))
+    return n;
   char path[PROC_PATH_SIZE];
   proc_path(path, read->pid, read->tid, file_name(read->kind));
   if (read->kind == SLOW_CMDLINE)
     return proc_read_head(worker->root_fd, path, &worker->text,
                           CMDLINE_MAX + 1);
+  if (read->kind == SLOW_EXE)
+    return proc_read_link(worker->root_fd, path, &worker->text);
   return proc_read(worker->root_fd, path, &worker->text);
+}
+
+/* How often it was switched, if it sleeps; else -1. */
+static int64_t sleep_of(struct worker *worker, const struct slow_read *read) {
+  char path[PROC_PATH_SIZE];
+  struct status_text status;
+  proc_path(path, read->pid, read->tid, "status");
+  ssize_t n = proc_read(worker->root_fd, path, &worker->text);
+  if (n < 0 || !parse_status(worker->text.data, (size_t)n, &status) ||
+      (status.state != 'S' && status.state != 'D'))
+    return -1;
+  return (int64_t)(status.voluntary + status.involuntary);
+}
+
+static bool is_nowhere(const struct worker *worker, ssize_t n) {
+  return n == 0 || (n == 1 && worker->text.data[0] == '0');
+}
+
+/*
+ * "0": it runs; or, while it sleeps, the kernel does not say without the right
+ * to trace it (fs/proc/base.c proc_pid_wchan()).  Then it does so again in the
+ * same sleep.
+ */
+static int read_wchan(struct worker *worker, struct slow_read *read,
+                      ssize_t n) {
+  if (is_nowhere(worker, n)) {
+    int64_t sleep = sleep_of(worker, read);
+    n = read_text(worker, read);
+    if (n < 0)
+      return (int)-n;
+    if (is_nowhere(worker, n))
+      return sleep >= 0 && sleep_of(worker, read) == sleep ? EACCES : ENOENT;
+  }
+  read->text = strndup(worker->text.data, (size_t)n);
+  return read->text == NULL ? ENOMEM : 0;
 }
 
 static int read_one(struct worker *worker, struct slow_read *read) {
@@ -95,6 +141,8 @@ static int read_one(struct worker *worker, struct slow_read *read) {
   const char *data = worker->text.data;
   size_t length = (size_t)n;
   switch (read->kind) {
+  case SLOW_STAT:
+    return parse_stat(data, length, &read->stat) ? 0 : EBADMSG;
   case SLOW_IO:
     return parse_io(data, length, &read->io) ? 0 : EBADMSG;
   case SLOW_PSS:
@@ -105,6 +153,9 @@ static int read_one(struct worker *worker, struct slow_read *read) {
   case SLOW_CMDLINE:
     read->text = copy_cmdline(data, length);
     break;
+  case SLOW_WCHAN:
+    return read_wchan(worker, read, n);
+  case SLOW_EXE:
   case SLOW_CGROUP:
     if (length > 0 && data[length - 1] != '\n') /* it is cut */
       return EBADMSG;
@@ -114,9 +165,13 @@ static int read_one(struct worker *worker, struct slow_read *read) {
   return read->text == NULL ? ENOMEM : 0;
 }
 
+static bool has_text(const struct slow_read *read) {
+  return read->error == 0 && read->kind != SLOW_STAT && read->kind != SLOW_IO &&
+         read->kind != SLOW_PSS;
+}
+
 static void free_read(struct slow_read *read) {
-  if (read->error == 0 &&
-      (read->kind == SLOW_CMDLINE || read->kind == SLOW_CGROUP))
+  if (has_text(read))
     free(read->text);
 }
 
@@ -142,6 +197,7 @@ static void come_back(struct worker *worker) {
 static void *work(void *argument) {
   struct worker *worker = argument;
   pthread_mutex_lock(&worker->lock);
+  worker->tid = gettid();
   while (!worker->quit) {
     if (worker->done == worker->count) {
       pthread_cond_wait(&worker->wake, &worker->lock);
@@ -183,11 +239,17 @@ static struct worker *worker_new(int root_fd) {
   return worker;
 }
 
-struct slowread *slowread_new(int root_fd) {
+void patience_begin(struct patience *patience, unsigned interval_ms) {
+  patience->target_ns = interval_ms * NS_PER_MS / 8;
+  patience->left_ns = interval_ms * NS_PER_MS / 2;
+}
+
+struct slowread *slowread_new(int root_fd, struct patience *patience) {
   struct slowread *slow = calloc(1, sizeof(*slow));
   if (slow == NULL)
     return NULL;
   slow->root_fd = root_fd;
+  slow->patience = patience;
   slow->worker = worker_new(root_fd);
   if (slow->worker == NULL) {
     free(slow);
@@ -216,9 +278,7 @@ static void welcome_back(struct slowread *slow) {
   slow->left_behinds = kept;
 }
 
-void slowread_interval(struct slowread *slow, unsigned interval_ms) {
-  slow->patience_ns = interval_ms * NS_PER_MS / 8;
-  slow->budget_ns = interval_ms * NS_PER_MS / 2;
+void slowread_interval(struct slowread *slow) {
   welcome_back(slow);
   if (slow->worker == NULL && slow->left_behinds < MAX_LEFT_BEHIND)
     slow->worker = worker_new(slow->root_fd);
@@ -280,7 +340,7 @@ static void go_on(struct slowread *slow, struct slow_batch *batch,
   for (size_t i = first; i < batch->count; i++)
     batch->reads[i].error = hangs(slow, batch->reads[i].pid) ? ETIMEDOUT : 0;
   /* Without time left, a helper would only be blamed for it. */
-  if (slow->budget_ns > 0)
+  if (slow->patience->left_ns > 0)
     hand_over(slow, batch, first);
   else
     give_up(batch, first);
@@ -290,20 +350,41 @@ void slowread_start(struct slowread *slow, struct slow_batch *batch) {
   go_on(slow, batch, 0);
 }
 
-/* Wait until the helper is done (true), or hangs or is too late (false).
- * Called with its lock. */
-static bool wait_for(struct slowread *slow, struct worker *worker) {
+/* Called with the lock, which the helper may be waiting for. */
+static bool sleeps(struct worker *worker) {
+  pid_t tid = worker->tid;
+  pthread_mutex_unlock(&worker->lock);
+  bool asleep = tid != 0 && helper_sleeps(tid);
+  pthread_mutex_lock(&worker->lock);
+  return asleep;
+}
+
+/*
+ * Wait until the helper is done (true), or hangs or is too late (false).
+ * Called with its lock.  Where it works, or waits for a CPU, nobody holds it
+ * up; but smaps_rollup may be work without an end.
+ */
+static bool wait_for(struct patience *patience, struct worker *worker) {
   while (worker->done < worker->count) {
     size_t before = worker->done;
+    bool endless = worker->reads[before].kind == SLOW_PSS;
+    int64_t busy = helper_busy_ns(worker->tid);
     int64_t began = monotonic_ns();
     int64_t until =
-        began + (slow->patience_ns < slow->budget_ns ? slow->patience_ns
-                                                     : slow->budget_ns);
+        began + (patience->target_ns < patience->left_ns ? patience->target_ns
+                                                         : patience->left_ns);
     helper_wait_until(&worker->finished, &worker->lock, until);
-    slow->budget_ns -= monotonic_ns() - began;
-    if (slow->budget_ns <= 0)
+    int64_t waited = monotonic_ns() - began;
+    bool held_up = began + waited >= until && (endless || sleeps(worker));
+    if (!endless)
+      waited = held_up || began + waited < until
+                   ? waited - (helper_busy_ns(worker->tid) - busy)
+                   : 0;
+    if (waited > 0)
+      patience->left_ns -= waited;
+    if (patience->left_ns <= 0)
       return worker->done == worker->count;
-    if (worker->done == before && monotonic_ns() >= until)
+    if (held_up && worker->done == before)
       return false;
   }
   return true;
@@ -341,7 +422,7 @@ void slowread_finish(struct slowread *slow, struct slow_batch *batch) {
   while (slow->worker != NULL) {
     struct worker *worker = slow->worker;
     pthread_mutex_lock(&worker->lock);
-    if (wait_for(slow, worker)) {
+    if (wait_for(slow->patience, worker)) {
       worker->reads = NULL;
       worker->done = worker->count = 0;
       pthread_mutex_unlock(&worker->lock);

@@ -2,20 +2,29 @@
 /*
  * Files that make their reader wait for a lock of the target.
  *
- * cmdline and smaps_rollup wait for its mmap_lock, io for its
- * exec_update_lock, cgroup for the lock of all cgroups.  One helper thread
- * reads them in batches, while the caller reads what can't wait.  A target on
- * which the helper makes no progress for an eighth of the interval is given
- * up: it costs its own values, the thread that hangs on it is left behind
- * until the kernel lets it go, and a new one reads the rest.  All waiting of
- * one interval together is at most half of it.
+ * cmdline and smaps_rollup wait for its mmap_lock; io and smaps_rollup, and
+ * where the kernel checks the reader's rights under it stat, wchan and exe too,
+ * for its exec_update_lock; cgroup for the lock of all cgroups.  One helper
+ * thread reads them in batches, while the caller reads what can't wait.  A
+ * target on which the helper sleeps for an eighth of the interval is given up:
+ * it costs its own values, the thread that hangs on it is left behind until the
+ * kernel lets it go, and a new one reads the rest.  All waiting of one interval
+ * together is at most half of it.
  */
 #ifndef PROCTRACE_SLOWREAD_H
 #define PROCTRACE_SLOWREAD_H
 
 #include "proctext.h"
 
-enum slow_kind { SLOW_IO, SLOW_PSS, SLOW_CMDLINE, SLOW_CGROUP };
+enum slow_kind {
+  SLOW_STAT,
+  SLOW_WCHAN,
+  SLOW_EXE,
+  SLOW_IO,
+  SLOW_PSS,
+  SLOW_CMDLINE,
+  SLOW_CGROUP,
+};
 
 /* The longest command line that rules see. */
 #define CMDLINE_MAX 4095
@@ -23,17 +32,20 @@ enum slow_kind { SLOW_IO, SLOW_PSS, SLOW_CMDLINE, SLOW_CGROUP };
 struct slow_read {
   enum slow_kind kind;
   pid_t pid, tid; /* tid: read it in that thread's directory; 0: pid's own */
-  int fd;         /* kept open by the caller, or -1 */
-  size_t user;    /* the caller's */
+  int fd; /* kept open by the caller, or -1; of stat: until its process ends */
+  size_t user; /* the caller's */
   /* 0, or what went wrong: an errno; ETIMEDOUT: given up; EBADMSG: the text
-   * was not understood. */
+   * was not understood; of wchan EACCES: it sleeps where we may not know,
+   * ENOENT: it does not sleep. */
   int error;
   union {
+    struct stat_text stat;
     struct io_text io;
     struct {
       uint64_t pss, uss;
     } memory;
-    char *text; /* malloc()ed: cmdline with blanks for its zeros, or cgroup */
+    char *text; /* malloc()ed: cmdline with blanks for its zeros, what cgroup
+                   or wchan says, or where exe leads to */
   };
 };
 
@@ -42,13 +54,21 @@ struct slow_batch {
   size_t count, capacity;
 };
 
+/* What is left of an interval to wait; several may share one. */
+struct patience {
+  int64_t target_ns; /* for one target */
+  int64_t left_ns;   /* for all */
+};
+void patience_begin(struct patience *patience, unsigned interval_ms);
+
 struct slowread;
 
-/* The root's descriptor must outlive it.  NULL: no memory or no thread. */
-struct slowread *slowread_new(int root_fd);
+/* The root's descriptor and the patience must outlive it.  NULL: no memory or
+ * no thread. */
+struct slowread *slowread_new(int root_fd, struct patience *patience);
 
-/* A new interval begins, this many ms long. */
-void slowread_interval(struct slowread *slow, unsigned interval_ms);
+/* A new interval begins. */
+void slowread_interval(struct slowread *slow);
 
 /* False: no memory. */
 bool slow_batch_add(struct slow_batch *batch, struct slow_read read);

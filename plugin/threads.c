@@ -5,6 +5,7 @@
 #include "room.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,45 +170,52 @@ static struct look look_at_thread(const struct reading *r, unsigned wanted,
   return look;
 }
 
-/* False: it is gone, or a loss that is counted. */
-static bool read_thread_stat(struct procfs *procfs, struct snapshot *snapshot,
-                             pid_t pid, pid_t tid, struct stat_text *stat) {
-  char path[PROC_PATH_SIZE];
-  proc_path(path, pid, tid, "stat");
-  ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
-  int error = n < 0 ? (int)-n : 0;
-  if (n >= 0 && !parse_stat(procfs->text.data, (size_t)n, stat))
-    error = EBADMSG;
-  count_loss(procfs, snapshot, error, LOSS_FAILED);
-  return error == 0;
+/* What the scanner reads of a thread; `user` is its process or its record. */
+static bool read_later(struct procfs *procfs, struct snapshot *snapshot,
+                       enum slow_kind kind, pid_t pid, pid_t tid, size_t user) {
+  return add_scan_read(procfs, snapshot,
+                       (struct slow_read){
+                           .kind = kind,
+                           .pid = pid,
+                           .tid = tid,
+                           .fd = -1,
+                           .user = user,
+                       });
 }
 
-/* A record of its own for a thread, on request. */
+/* A record of its own for a thread, on request; its stat follows. */
 static void record_thread(const struct reading *r,
                           const struct thread_base *base, unsigned valid) {
-  struct procfs *procfs = r->procfs;
-  struct stat_text stat;
   if (r->snapshot->thread_count >= r->snapshot->thread_limit) {
     r->snapshot->threads_refused++;
     return;
   }
-  if (!read_thread_stat(procfs, r->snapshot, r->known->pid, base->tid, &stat))
-    return;
   struct task *thread = snapshot_add_thread(r->snapshot);
   if (thread == NULL) {
     count_reading_loss(r, ENOMEM);
     return;
   }
-  task_from_stat(procfs, r->snapshot, &stat, thread);
-  /* Of a thread these are its process's, or say nothing. */
-  thread->valid &= ~(FIELD_BIT(FIELD_VM) | FIELD_BIT(FIELD_PROCESSES) |
-                     FIELD_BIT(FIELD_THREADS));
-  for (enum field f = FIELD_RUNNING; f <= FIELD_IDLE; f++)
-    task_set(thread, f, f == state_field(stat.state));
   for (int i = 0; i < SUMS; i++)
     if (valid & 1u << i)
       task_set(thread, sum_fields[i], base->last[i]);
   task_of(r)->threads++;
+  read_later(r->procfs, r->snapshot, SLOW_STAT, r->known->pid, base->tid,
+             r->snapshot->thread_count - 1);
+}
+
+static void take_thread(struct procfs *procfs, struct snapshot *snapshot,
+                        const struct slow_read *read) {
+  struct task *thread = &snapshot->threads[read->user];
+  if (read->error != 0) {
+    count_loss(procfs, snapshot, read->error, LOSS_FAILED);
+    return;
+  }
+  task_from_stat(procfs, snapshot, &read->stat, thread);
+  /* Of a thread these are its process's, or say nothing. */
+  thread->valid &= ~(FIELD_BIT(FIELD_VM) | FIELD_BIT(FIELD_PROCESSES) |
+                     FIELD_BIT(FIELD_THREADS));
+  for (enum field f = FIELD_RUNNING; f <= FIELD_IDLE; f++)
+    task_set(thread, f, f == state_field(read->stat.state));
 }
 
 static void count_state(struct task *task, char state) {
@@ -219,55 +227,40 @@ static void count_state(struct task *task, char state) {
 
 static bool sleeps(char state) { return state == 'S' || state == 'D'; }
 
-/* The wait channel of one thread that sleeps; false: there is none to say, be
- * it that the thread runs by now, or that it could not be read. */
-static bool read_symbol(struct procfs *procfs, struct snapshot *snapshot,
-                        pid_t pid, pid_t tid, char symbol[SYMBOL_SIZE],
+/* The wait channel of one thread; false: there is none to say, be it that the
+ * thread runs by now, or (*missing) that it could not be read. */
+static bool take_symbol(struct procfs *procfs, struct snapshot *snapshot,
+                        const struct slow_read *read, char symbol[SYMBOL_SIZE],
                         bool *missing) {
-  char path[PROC_PATH_SIZE];
-  proc_path(path, pid, tid, "wchan");
-  ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
-  if (n < 0) {
-    count_loss(procfs, snapshot, (int)-n, LOSS_WCHAN_DENIED);
-    *missing |= !is_gone(n);
+  if (read->error != 0) {
+    count_loss(procfs, snapshot, read->error, LOSS_WCHAN_DENIED);
+    *missing |= read->error != ENOENT && read->error != ESRCH;
     return false;
   }
-  const char *text = procfs->text.data;
-  size_t length = strnlen(text, (size_t)n);
-  /* "0": it runs by now; or, while it sleeps, the kernel does not say without
-   * the right to trace it (fs/proc/base.c proc_pid_wchan()). */
-  if (length == 0 || (length == 1 && text[0] == '0')) {
-    struct stat_text stat;
-    bool denied = read_thread_stat(procfs, snapshot, pid, tid, &stat) &&
-                  sleeps(stat.state);
-    snapshot->losses[LOSS_WCHAN_DENIED] += denied;
-    *missing |= denied;
-    return false;
-  }
-  if (length > SYMBOL_SIZE - 1)
-    length = SYMBOL_SIZE - 1;
-  memcpy(symbol, text, length);
-  symbol[length] = '\0';
+  snprintf(symbol, SYMBOL_SIZE, "%s", read->text);
+  free(read->text);
   return true;
 }
 
-static void count_wchan(const struct reading *r, pid_t tid) {
+static void take_wchan(struct procfs *procfs, struct snapshot *snapshot,
+                       const struct slow_read *read) {
   char symbol[SYMBOL_SIZE];
-  struct task *task = task_of(r);
-  if (!read_symbol(r->procfs, r->snapshot, r->known->pid, tid, symbol,
-                   &task->wchan_missing))
+  struct task *task = &snapshot->tasks[read->user];
+  if (!take_symbol(procfs, snapshot, read, symbol, &task->wchan_missing))
     return;
+  if (task->wchans == 0)
+    task->first_wchan = (uint32_t)snapshot->wchan_count;
   for (size_t i = 0; i < task->wchans; i++) {
-    struct wchan *known = &r->snapshot->wchans[task->first_wchan + i];
+    struct wchan *known = &snapshot->wchans[task->first_wchan + i];
     if (strcmp(known->symbol, symbol) == 0) {
       known->threads++;
       return;
     }
   }
-  struct wchan *wchan = snapshot_add_wchan(r->snapshot);
+  struct wchan *wchan = snapshot_add_wchan(snapshot);
   if (wchan == NULL) {
     task->wchan_missing = true;
-    count_reading_loss(r, ENOMEM);
+    count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
     return;
   }
   strcpy(wchan->symbol, symbol);
@@ -275,23 +268,55 @@ static void count_wchan(const struct reading *r, pid_t tid) {
   task->wchans++;
 }
 
+/* In the order in which they were asked for: by process. */
+void take_thread_reads(struct procfs *procfs, struct snapshot *snapshot) {
+  for (size_t i = 0; i < procfs->scan_batch.count; i++) {
+    const struct slow_read *read = &procfs->scan_batch.reads[i];
+    if (read->kind == SLOW_WCHAN)
+      take_wchan(procfs, snapshot, read);
+    else
+      take_thread(procfs, snapshot, read);
+  }
+  procfs->scan_batch.count = 0;
+}
+
 /* What comes with a sleep: false where the thread does not sleep any more. */
 static bool read_sleep(struct procfs *procfs, struct snapshot *snapshot,
                        struct sleeper *sleeper) {
   char path[PROC_PATH_SIZE];
   struct status_text status;
-  struct stat_text stat;
   proc_path(path, sleeper->pid, sleeper->tid, "status");
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
   if (n < 0)
     count_loss(procfs, snapshot, (int)-n, LOSS_PROCESS_DENIED);
   if (n < 0 || !parse_status(procfs->text.data, (size_t)n, &status) ||
-      status.state != 'D' ||
-      !read_thread_stat(procfs, snapshot, sleeper->pid, sleeper->tid, &stat))
+      status.state != 'D')
     return false;
   sleeper->switches = status.voluntary + status.involuntary;
-  memcpy(sleeper->comm, stat.comm, COMM_SIZE);
+  proc_path(path, sleeper->pid, sleeper->tid, "comm");
+  n = proc_read(procfs->root_fd, path, &procfs->text);
+  if (n < 1)
+    return false;
+  procfs->text.data[n - 1] = '\0'; /* a line */
+  snprintf(sleeper->comm, COMM_SIZE, "%s", procfs->text.data);
   return true;
+}
+
+static void read_sleepers_wchan(struct procfs *procfs,
+                                struct snapshot *snapshot,
+                                struct sleeper *sleeper) {
+  struct slow_batch own = {0};
+  if (!slow_batch_add(&own, (struct slow_read){.kind = SLOW_WCHAN,
+                                               .pid = sleeper->pid,
+                                               .tid = sleeper->tid,
+                                               .fd = -1}))
+    return;
+  bool ignored = false;
+  slowread_start(procfs->scanner, &own);
+  slowread_finish(procfs->scanner, &own);
+  if (own.count == 1)
+    take_symbol(procfs, snapshot, own.reads, sleeper->wchan, &ignored);
+  free(own.reads);
 }
 
 void procfs_look_at_sleeper(struct source *source, struct snapshot *snapshot,
@@ -301,8 +326,7 @@ void procfs_look_at_sleeper(struct source *source, struct snapshot *snapshot,
   if (snapshot->sleeper_count >= SLEEPERS_MOST || is_late(procfs) ||
       !read_sleep(procfs, snapshot, &sleeper))
     return;
-  bool ignored = false;
-  read_symbol(procfs, snapshot, pid, tid, sleeper.wchan, &ignored);
+  read_sleepers_wchan(procfs, snapshot, &sleeper);
   struct sleeper *room = snapshot_add_sleeper(snapshot);
   if (room != NULL)
     *room = sleeper;
@@ -409,7 +433,8 @@ static void enter_thread(const struct reading *r, bool single,
     count_state(task, state);
   task->wchan_missing |= state == '\0';
   if ((r->wanted & GROUP_WCHAN) && sleeps(state))
-    count_wchan(r, base->tid);
+    task->wchan_missing |= !read_later(r->procfs, r->snapshot, SLOW_WCHAN,
+                                       r->known->pid, base->tid, r->index);
   if ((r->wanted & GROUP_BLOCKED) && state == 'D')
     procfs_look_at_sleeper(&r->procfs->source, r->snapshot, r->known->pid,
                            base->tid);
@@ -438,8 +463,6 @@ void read_threads(const struct reading *r) {
     return;
   if (wanted & GROUP_THREADS)
     task->first_thread = (uint32_t)r->snapshot->thread_count;
-  if (wanted & GROUP_WCHAN)
-    task->first_wchan = (uint32_t)r->snapshot->wchan_count;
   unsigned valid = 0, known = ~0u;
   bool all_states = true, undecided = false;
   size_t count = 0;

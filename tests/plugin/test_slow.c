@@ -35,9 +35,10 @@ static void release(struct fake_process *p, const char *name) {
 static void given_one_stuck(const char *file, struct fake_process **stuck) {
   host_set_interval(SHORT_INTERVAL);
   *stuck = fake_process(7, "w", .rss_kib = 100, .rchar = 10, .pss_kib = 50,
-                        .cgroup = "/x");
+                        .cgroup = "/x", .wchan = "do_wait");
   fake_process(8, "w", .rss_kib = 200, .rchar = 20, .pss_kib = 60,
-               .cgroup = "/x");
+               .cgroup = "/x", .wchan = "do_wait");
+  fake_thread(*stuck, 9, "other", .wchan = "do_wait");
   fake_fifo(*stuck, file);
 }
 
@@ -110,6 +111,82 @@ static void a_cgroup_that_hangs(void **state) {
   read_once();
 }
 
+/* As in the midst of a long execve(): who it is is not known, nor that it has
+ * ended. */
+static void a_stat_that_hangs(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("stat", &stuck);
+  start("Process 'w'; <Notify 'gone'>; Intervals 1; </Notify>");
+  for (int i = 0; i < 3; i++) {
+    read_on_time();
+    not_sent("w-7/*");
+    sent("w-8/ps_rss", 200 * 1024);
+    sent("w-8/io_octets", 20, 0);
+  }
+  assert_true(value("self/operations-dropped_stuck") >= 3);
+  said(1, ANY_SEVERITY, "");
+  release(stuck, "stat");
+  read_times(2);
+  sent("w-7/io_octets", 10, 0);
+  quiet();
+}
+
+static void a_stat_that_begins_to_hang(void **state) {
+  (void)state;
+  host_set_interval(SHORT_INTERVAL);
+  struct fake_process *stuck = fake_process(7, "w", .rchar = 10);
+  start("Process 'w'; <Notify 'gone'>; Intervals 1; </Notify>");
+  read_times(2);
+  fake_fifo(stuck, "stat");
+  for (int i = 0; i < 3; i++) {
+    read_on_time();
+    not_sent("w-7/*");
+  }
+  release(stuck, "stat");
+  read_times(2);
+  sent("w-7/io_octets", 10, 0);
+  quiet();
+  sent("w/total_events-restarts", 0);
+}
+
+/* stat waits for the same lock: it is not tried in the next interval. */
+static void a_wait_channel_that_hangs(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("task/9/wchan", &stuck);
+  start("Process 'w'; Collect 'state' 'memory' 'wchan'");
+  read_on_time();
+  sent("w-7/ps_rss", 100 * 1024);
+  sent("w-7/threads-wchan-do_wait", 1);
+  for (int i = 0; i < 3; i++) {
+    read_on_time();
+    not_sent("w-7/*");
+    sent("w-8/threads-wchan-do_wait", 1);
+  }
+  assert_true(value("self/operations-dropped_stuck") >= 4);
+  release(stuck, "task/9/wchan");
+  read_times(2);
+  sent("w-7/threads-wchan-do_wait", 2);
+}
+
+static void a_thread_that_hangs(void **state) {
+  (void)state;
+  struct fake_process *stuck;
+  given_one_stuck("task/9/stat", &stuck);
+  start("Process 'w'; Collect 'state' 'memory' 'threads'");
+  read_on_time();
+  sent("w-7/ps_rss", 100 * 1024);
+  sent_count(1, "w-7/ps_state-thread-w-7-sleeping");
+  not_sent("w-7/*-thread-*-9-*");
+  sent_count(1, "w-8/ps_state-thread-w-8-sleeping");
+  read_on_time();
+  not_sent("w-7/*");
+  release(stuck, "task/9/stat");
+  read_times(2);
+  sent_count(1, "w-7/ps_state-thread-other-9-sleeping");
+}
+
 /* More than the plugin has threads for: still on time, and values that can't
  * wait still arrive. */
 static void all_hang(void **state) {
@@ -148,9 +225,16 @@ static void shutdown_does_not_wait(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(io_that_hangs),          TEST(who_hangs_is_not_waited_for_again),
-      TEST(pss_that_hangs),         TEST(a_command_line_that_hangs),
-      TEST(a_cgroup_that_hangs),    TEST(all_hang),
+      TEST(io_that_hangs),
+      TEST(who_hangs_is_not_waited_for_again),
+      TEST(pss_that_hangs),
+      TEST(a_command_line_that_hangs),
+      TEST(a_cgroup_that_hangs),
+      TEST(a_stat_that_hangs),
+      TEST(a_stat_that_begins_to_hang),
+      TEST(a_wait_channel_that_hangs),
+      TEST(a_thread_that_hangs),
+      TEST(all_hang),
       TEST(shutdown_does_not_wait),
   };
   return RUN(tests);

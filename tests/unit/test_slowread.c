@@ -29,6 +29,7 @@
 static char directory[32];
 static int root_fd;
 static struct slowread *slow;
+static struct patience patience;
 static struct slow_batch batch;
 static bool exists[TARGETS];
 
@@ -140,7 +141,8 @@ static void next_interval(void) {
                                       batch.reads[i].kind == SLOW_CGROUP))
       free(batch.reads[i].text);
   batch.count = 0;
-  slowread_interval(slow, INTERVAL_MS);
+  patience_begin(&patience, INTERVAL_MS);
+  slowread_interval(slow);
 }
 
 /* --- then --- */
@@ -165,10 +167,11 @@ static int begin(void **state) {
   root_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   memset(exists, 0, sizeof(exists));
   batch = (struct slow_batch){0};
-  slow = slowread_new(root_fd);
+  slow = slowread_new(root_fd, &patience);
   if (slow == NULL)
     return -1;
-  slowread_interval(slow, INTERVAL_MS);
+  patience_begin(&patience, INTERVAL_MS);
+  slowread_interval(slow);
   return 0;
 }
 
@@ -281,7 +284,8 @@ static void a_thousand(void **state) {
   for (int pid = 1; pid <= 1000; pid++)
     given_io(pid);
   for (int round = 0; round < 3; round++) {
-    slowread_interval(slow, 20000);
+    patience_begin(&patience, 20000);
+    slowread_interval(slow);
     for (int pid = 1; pid <= 1000; pid++)
       wanted(SLOW_IO, pid);
     read_batch();
