@@ -336,6 +336,7 @@ static int proctrace_shutdown(void) {
     proctrace_free(running);
   running = NULL;
   options_free(&options);
+  options_init(&options);
   return 0;
 }
 
@@ -348,8 +349,12 @@ void module_register(void);
 
 __attribute__((visibility("default"))) void module_register(void) {
   options_init(&options);
+  /* Refused, and complained of by collectd, where the plugin is there already,
+   * under another name: that one reads, and its callbacks must stay. */
+  if (plugin_register_complex_read(NULL, "proctrace", proctrace_read, 0,
+                                   NULL) != 0)
+    return;
   plugin_register_complex_config("proctrace", proctrace_config);
   plugin_register_init("proctrace", proctrace_init);
-  plugin_register_complex_read(NULL, "proctrace", proctrace_read, 0, NULL);
   plugin_register_shutdown("proctrace", proctrace_shutdown);
 }

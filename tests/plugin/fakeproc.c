@@ -2,6 +2,7 @@
 
 #include "fakeproc.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -402,6 +403,15 @@ void fake_fifo(struct fake_process *process, const char *name) {
   const char *path = fake_path(process, name);
   clear(path);
   must(!mkfifo(path, 0644), path);
+}
+
+void fake_release(struct fake_process *process, const char *name) {
+  const char *path = fake_path(process, name);
+  int fd = open(path, O_RDWR | O_NONBLOCK);
+  must(fd >= 0, path);
+  fake_file(process, name, "");
+  fake_update(process);
+  close(fd);
 }
 
 void fake_unreadable(struct fake_process *process, const char *name) {

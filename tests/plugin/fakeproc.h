@@ -109,6 +109,8 @@ void fake_thread_end(struct fake_thread *thread);
 void fake_file(struct fake_process *process, const char *name,
                const char *text);
 void fake_fifo(struct fake_process *process, const char *name);
+/* Put the plain file back, and let go of who waits to open the FIFO. */
+void fake_release(struct fake_process *process, const char *name);
 void fake_unreadable(struct fake_process *process, const char *name);
 
 /* The path of a file in the tree; valid until the next call. */

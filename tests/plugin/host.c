@@ -2,6 +2,8 @@
 
 #include "host.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <ltdl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -41,7 +43,8 @@ static void give_back(const bool *was) { ours = *was; }
 bool host_in_plugin(void) { return !ours; }
 
 static struct {
-  lt_dlhandle module;
+  lt_dlhandle module, copy;
+  bool shut;
   int (*config)(oconfig_item_t *);
   plugin_init_cb init;
   plugin_read_cb read;
@@ -82,7 +85,8 @@ API int plugin_register_complex_config(const char *type,
                                        int (*callback)(oconfig_item_t *)) {
   if (strcmp(type, "proctrace"))
     die("configuration registered as", type);
-  plugin.config = callback;
+  if (!plugin.config) /* collectd asks the first one */
+    plugin.config = callback;
   return 0;
 }
 
@@ -95,9 +99,9 @@ API int plugin_register_init(const char *name, plugin_init_cb callback) {
 API int plugin_register_complex_read(const char *group, const char *name,
                                      plugin_read_cb callback, cdtime_t every,
                                      user_data_t const *user_data) {
-  (void)group, (void)every;
+  (void)group, (void)every, (void)name;
   if (plugin.read)
-    die("a second read callback", name);
+    return EINVAL;
   plugin.read = callback;
   if (user_data)
     plugin.read_data = *user_data;
@@ -179,24 +183,31 @@ API cdtime_t cdtime(void) { return now; }
 
 /* Driving the plugin ------------------------------------------------------ */
 
+static lt_dlhandle open_module(const char *path) {
+  void (*module_register)(void);
+  lt_dlhandle module = lt_dlopen(path);
+  if (!module)
+    die(path, lt_dlerror());
+  *(void **)&module_register = lt_dlsym(module, "module_register");
+  if (!module_register)
+    die("module_register", lt_dlerror());
+  module_register();
+  return module;
+}
+
 void host_load(void) {
   ours = true;
   dispatched = 0;
   const char *path = getenv("PROCTRACE_MODULE");
-  void (*module_register)(void);
 
   if (lt_dlinit())
     die("lt_dlinit", lt_dlerror());
-  plugin.module = lt_dlopen(path ? path : PROCTRACE_MODULE);
-  if (!plugin.module)
-    die(path ? path : PROCTRACE_MODULE, lt_dlerror());
-  *(void **)&module_register = lt_dlsym(plugin.module, "module_register");
-  if (!module_register)
-    die("module_register", lt_dlerror());
-  module_register();
+  plugin.module = open_module(path ? path : PROCTRACE_MODULE);
   if (!plugin.config || !plugin.init || !plugin.shutdown)
     die("module_register", "a callback was not registered");
 }
+
+void host_load_copy(const char *path) { plugin.copy = open_module(path); }
 
 void host_configure(const char *text) {
   oconfig_item_t *root = oconf_parse(text);
@@ -212,7 +223,22 @@ void host_configure(const char *text) {
   oconf_free(root);
 }
 
+static unsigned entries(const char *directory) {
+  unsigned count = 0;
+  DIR *d = opendir(directory);
+  if (!d)
+    die(directory, "cannot be listed");
+  while (readdir(d))
+    count++;
+  closedir(d);
+  return count;
+}
+
+unsigned host_descriptors(void) { return entries("/proc/self/fd"); }
+unsigned host_threads(void) { return entries("/proc/self/task"); }
+
 void host_init(void) {
+  plugin.shut = false;
   context.interval = interval;
   {
     IN_PLUGIN;
@@ -251,14 +277,18 @@ void host_shutdown(void) {
   IN_PLUGIN;
   if (plugin.read_data.free_func)
     plugin.read_data.free_func(plugin.read_data.data);
+  plugin.read_data = (user_data_t){0};
   if (plugin.shutdown)
     plugin.shutdown();
-  plugin.shutdown = NULL;
+  plugin.shut = true;
 }
 
 /* collectd never unloads; we do, so that what shutdown forgot is a leak. */
 void host_stop(void) {
-  host_shutdown();
+  if (!plugin.shut)
+    host_shutdown();
+  if (plugin.copy)
+    lt_dlclose(plugin.copy);
   if (plugin.module) {
     lt_dlclose(plugin.module);
     lt_dlexit();

@@ -16,6 +16,11 @@
 /* Load the plugin anew, with all its variables as they were at the start. */
 void host_load(void);
 
+/* Load a copy of it from that path besides, as for a second LoadPlugin line
+ * with another name: collectd refuses the second read callback, takes the last
+ * ones of init and shutdown, and hands options to the first one. */
+void host_load_copy(const char *path);
+
 /* Text of a collectd.conf; each <Plugin proctrace> goes to the plugin. */
 void host_configure(const char *text);
 
@@ -40,6 +45,10 @@ unsigned host_dispatched(void);
 
 /* Seconds that the last read callback took. */
 double host_read_duration(void);
+
+/* How many descriptors and threads this process has. */
+unsigned host_descriptors(void);
+unsigned host_threads(void);
 
 /* Call the plugin's shutdown, as collectd does at its end. */
 void host_shutdown(void);

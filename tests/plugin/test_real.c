@@ -247,21 +247,11 @@ static void files_of_a_child(void **state) {
 /* Descriptors ---------------------------------------------------------------
  */
 
-static unsigned open_descriptors(void) {
-  unsigned count = 0;
-  DIR *d = opendir("/proc/self/fd");
-  assert_non_null(d);
-  while (readdir(d))
-    count++;
-  closedir(d);
-  return count;
-}
-
 static void descriptors_stay_in_their_budget(void **state) {
   (void)state;
   enum { BUDGET = 7 };
   char options[64];
-  unsigned before = open_descriptors();
+  unsigned before = host_descriptors();
   snprintf(options, sizeof(options),
            "ProcessMatch 'all' '.';"
            "MaxDescriptors %d",
@@ -269,25 +259,25 @@ static void descriptors_stay_in_their_budget(void **state) {
   given_child(pause_for_good);
   start_real(options);
   /* What it opens once, as the root of /proc, is not in the budget. */
-  unsigned with_roots = open_descriptors();
+  unsigned with_roots = host_descriptors();
   read_times(3);
-  assert_in_range(open_descriptors(), with_roots, with_roots + BUDGET);
+  assert_in_range(host_descriptors(), with_roots, with_roots + BUDGET);
   host_stop();
-  assert_int_equal(open_descriptors(), before);
+  assert_int_equal(host_descriptors(), before);
 }
 
 static void descriptors_of_the_dead_are_closed(void **state) {
   (void)state;
   given_child(pause_for_good);
   start_on_child("MaxDescriptors 100");
-  unsigned without = open_descriptors();
+  unsigned without = host_descriptors();
   read_times(2);
-  assert_true(open_descriptors() > without);
+  assert_true(host_descriptors() > without);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   child = 0;
   read_times(3);
-  assert_int_equal(open_descriptors(), without);
+  assert_int_equal(host_descriptors(), without);
 }
 
 /* The daemon has none left: values go missing, nothing else does, and all is

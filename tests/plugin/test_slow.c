@@ -5,7 +5,6 @@
  */
 #include "fixture.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,15 +20,10 @@ static void read_within(double seconds) {
 
 static void read_on_time(void) { read_within(ON_TIME); }
 
-/* Put the plain file back, and let go of who waits to open the FIFO: the
- * plugin must not be unloaded under a thread of its. */
+/* The plugin must not be unloaded under a thread of its. */
 static void release(struct fake_process *p, const char *name) {
-  int fd = open(fake_path(p, name), O_RDWR | O_NONBLOCK);
-  assert_true(fd >= 0);
-  fake_file(p, name, "");
-  fake_update(p);
+  fake_release(p, name);
   usleep(20000);
-  close(fd);
 }
 
 static void given_one_stuck(const char *file, struct fake_process **stuck) {
