@@ -7,6 +7,7 @@
 #include <ltdl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,8 @@ static struct {
   char id[3 * DATA_MAX_NAME_LEN], message[NOTIF_MAX_MSG_LEN];
 } * notifications;
 static size_t notifications_num;
-static bool notifications_refused;
+static pthread_mutex_t notifications_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool notifications_refused;
 /* Of each thread its own; the plugin's has an interval. */
 static __thread plugin_ctx_t context;
 static pthread_mutex_t notifications_taken = PTHREAD_MUTEX_INITIALIZER;
@@ -65,7 +67,8 @@ static pthread_mutex_t notifications_taken = PTHREAD_MUTEX_INITIALIZER;
 /* The daemon's. */
 API char *hostname_g = "test";
 
-static cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700010000);
+/* The plugin's helper threads ask for it, too. */
+static _Atomic cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700010000);
 static cdtime_t interval = TIME_T_TO_CDTIME_T_STATIC(10);
 static double duration;
 
@@ -140,6 +143,7 @@ API int plugin_dispatch_notification(const notification_t *of) {
     die("a notification of no plugin", of->message);
   pthread_mutex_lock(&notifications_taken);
   pthread_mutex_unlock(&notifications_taken);
+  pthread_mutex_lock(&notifications_lock);
   notifications =
       realloc(notifications, (notifications_num + 1) * sizeof(*notifications));
   if (!notifications)
@@ -151,6 +155,7 @@ API int plugin_dispatch_notification(const notification_t *of) {
   memcpy(notifications[notifications_num].message, of->message,
          sizeof(of->message));
   notifications_num++;
+  pthread_mutex_unlock(&notifications_lock);
   return 0;
 }
 
@@ -308,11 +313,13 @@ void host_set_interval(double s) { interval = DOUBLE_TO_CDTIME_T(s); }
 unsigned host_notification_count(int severity, const char *id,
                                  const char *text) {
   unsigned count = 0;
+  pthread_mutex_lock(&notifications_lock);
   for (size_t i = 0; i < notifications_num; i++)
     count +=
         (severity == ANY_SEVERITY || notifications[i].severity == severity) &&
         (!*id || !strcmp(notifications[i].id, id)) &&
         strstr(notifications[i].message, text);
+  pthread_mutex_unlock(&notifications_lock);
   return count;
 }
 
@@ -326,9 +333,11 @@ void host_notifications_hang(bool hang) {
 }
 
 void host_notifications_forget(void) {
+  pthread_mutex_lock(&notifications_lock);
   free(notifications);
   notifications = NULL;
   notifications_num = 0;
+  pthread_mutex_unlock(&notifications_lock);
   notifications_refused = false;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "fixture.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +185,16 @@ static void many_lives(void **state) {
     live_once(other);
 }
 
+static void *nothing(void *unused) { return unused; }
+
+/* With the first thread a sanitizer starts one of its own. */
+static int first_thread(void **state) {
+  (void)state;
+  pthread_t thread;
+  return pthread_create(&thread, NULL, nothing, NULL) ||
+         pthread_join(thread, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(read_before_init),    TEST(shutdown_without_init),
@@ -192,5 +202,6 @@ int main(void) {
       TEST(init_after_shutdown), TEST(init_that_fails),
       TEST(loaded_twice),        TEST(many_lives),
   };
-  return RUN(tests);
+  cmocka_set_message_output(CM_OUTPUT_TAP);
+  return cmocka_run_group_tests(tests, first_thread, NULL);
 }
