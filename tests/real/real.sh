@@ -5,7 +5,8 @@
 # the build directory. Nothing of the system's collectd is touched. The source is
 # procfs, or what the environment variable PROCTRACE_SOURCE says.
 #
-#   collectd_start <<< "lines of <Plugin proctrace>"
+#   collectd_start <<< "lines of <Plugin proctrace>"     # until it has read twice
+#   collectd_spawn <<< "..."    # does not wait
 #   collectd_stop               # asks it to end; its exit status in $stopped
 #   work idle 60 1 0 0          # starts tests/work/idle under the name idle$me:
 #                               # its id in $worker, its words in ${ready[@]}
@@ -37,7 +38,7 @@ chmod 755 "$tmp"
 mkdir "$tmp/plugins"
 cp .libs/proctrace.so "$tmp/plugins/" || exit 1
 
-collectd_start() { # stdin: the plugin's configuration
+collectd_spawn() { # stdin: the plugin's configuration
   {
     cat <<-EOF
 	Hostname "test"
@@ -69,6 +70,10 @@ collectd_start() { # stdin: the plugin's configuration
   spawn "${as_user[@]}" collectd -f -C "$tmp/conf"
   # shellcheck disable=SC2154 # tap.sh sets it
   collectd=$spawned
+}
+
+collectd_start() { # stdin: the plugin's configuration
+  collectd_spawn
   wait_for 10 reads_since 0 2 && return
   diag "collectd does not read"$'\n'"$(tail -n 5 "$tmp/log")"
   return 1

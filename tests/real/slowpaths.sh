@@ -12,7 +12,9 @@
 [ "$(id -u)" = 0 ] || skip_all "needs root"
 # With the other source this is of processes alone: it is root's.
 source=${PROCTRACE_SOURCE:-procfs}
-[ "$source" = procfs ] && plan 42 || plan 20
+planned=42
+[ "$source" = procfs ] || planned=20
+plan "$planned"
 
 # All waiting of one interval is at most half of it; see blocked.sh.
 on_time() { # TEXT
@@ -23,6 +25,7 @@ on_time() { # TEXT
 # --- processes ---
 
 groups=()
+# shellcheck disable=SC2317 # called by their kind
 freeze_v1() { # PID
   local group=/sys/fs/cgroup/freezer/proctrace-test-$me
   mkdir "$group" 2>/dev/null && groups+=("$group") &&
@@ -30,6 +33,7 @@ freeze_v1() { # PID
     wait_for 5 grep -q FROZEN "$group/freezer.state"
 }
 
+# shellcheck disable=SC2317
 freeze_v2() { # PID
   local mount group
   mount=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/mounts)
@@ -108,6 +112,7 @@ has() { # KIND SERIES...
   done
 }
 
+# shellcheck disable=SC2317 # called by ok
 lacks() { # KIND SERIES...
   local kind=$1 series
   shift
