@@ -53,6 +53,8 @@ struct proctrace {
   double interval;                         /* seconds */
   int last_error;                          /* of reading, said once */
   unsigned said; /* a bit for each enum loss that was logged */
+  double
+      overrun; /* the longest read that was complained of, seconds; 0: none */
 };
 
 static struct options options;
@@ -87,6 +89,17 @@ static void say_losses(struct proctrace *p) {
                 loss_texts[i].type, loss_texts[i].type_instance);
     p->said |= 1u << i;
   }
+}
+
+/* At the first time, and when it got twice as bad. */
+static void say_overrun(struct proctrace *p, double took) {
+  if (took <= p->interval || took < 2 * p->overrun)
+    return;
+  log_warning("a read took %.2f s, longer than the interval of %g s: values "
+              "come late, or seldom; raise the Interval, or watch less (said "
+              "again at twice that; self/duration-read has each)",
+              took, p->interval);
+  p->overrun = took;
 }
 
 /* --- read --- */
@@ -182,6 +195,7 @@ static int proctrace_read(user_data_t *unused) {
   report_send(&p->report, &p->snapshot, p->selection, p->probes,
               p->source->name, began);
   notify(p);
+  say_overrun(p, (double)(monotonic_ns() - began) / 1e9);
   return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "oconf.h"
 #include "series.h"
@@ -70,7 +71,7 @@ API char *hostname_g = "test";
 /* The plugin's helper threads ask for it, too. */
 static _Atomic cdtime_t now = TIME_T_TO_CDTIME_T_STATIC(1700010000);
 static cdtime_t interval = TIME_T_TO_CDTIME_T_STATIC(10);
-static double duration;
+static double duration, delay;
 
 /* The plugin's helper threads may log too. */
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -126,6 +127,8 @@ unsigned host_dispatched(void) { return dispatched; }
 
 API int plugin_dispatch_values(value_list_t const *list) {
   IN_HOST;
+  usleep((useconds_t)(delay * 1e6));
+  delay = 0;
   if (++dispatched == refused)
     return -1;
   series_record(list);
@@ -276,6 +279,7 @@ const char *host_read_once(void) {
 }
 
 double host_read_duration(void) { return duration; }
+void host_delay(double seconds) { delay = seconds; }
 
 /* In collectd's order: the read's data goes before the shutdown callback. */
 void host_shutdown(void) {

@@ -50,6 +50,10 @@ double host_read_duration(void);
 unsigned host_descriptors(void);
 unsigned host_threads(void);
 
+/* collectd takes so long, seconds, with the next value list that it is given.
+ */
+void host_delay(double seconds);
+
 /* Call the plugin's shutdown, as collectd does at its end. */
 void host_shutdown(void);
 

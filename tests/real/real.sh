@@ -166,7 +166,8 @@ logged() { # PATTERN
 complaints() {
   logged 'error|warning' |
     grep -vE 'three quarters of the interval|next interval is .* in the past' |
-    grep -vE 'above its read interval|holds its lock for long'
+    grep -vE 'above its read interval|longer than the interval' |
+    grep -v 'holds its lock for long'
 }
 
 within() { # VALUE LEAST MOST
