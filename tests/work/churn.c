@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * churn SECONDS PER_SECOND LIFE_MS
- * Starts PER_SECOND processes a second (fork, exec of itself, exit). Each lives
- * for LIFE_MS, so that about PER_SECOND * LIFE_MS / 1000 are alive at a time.
- * At SIGTERM it prints "started <number>" and ends after its last child.
+ * churn SECONDS PER_SECOND LIFE_MS [fork]
+ * Starts PER_SECOND processes a second (fork, exec of itself, exit; or without
+ * the exec, which is most of the cost). Each calls write() once, with one byte,
+ * and lives for LIFE_MS, so that about PER_SECOND * LIFE_MS / 1000 are alive at
+ * a time. At SIGUSR1 or SIGTERM it starts no more, prints "started <number>"
+ * when the last one was waited for, and ends at SIGTERM.
  */
 #include "work.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -18,35 +21,61 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t over;
+static volatile sig_atomic_t enough, over;
 
 static void stop(int signal) {
-  (void)signal;
-  over = 1;
+  enough = 1;
+  over |= signal == SIGTERM;
+}
+
+static void live(long life_ms) {
+  int null = open("/dev/null", O_WRONLY);
+  if (null < 0 || write(null, "", 1) != 1)
+    work_fail("/dev/null");
+  usleep((useconds_t)life_ms * 1000);
+}
+
+static void spawn_one(char **argv) {
+  char *child[] = {argv[0], "child", argv[3], NULL};
+  pid_t pid;
+  errno = posix_spawn(&pid, argv[0], NULL, NULL, child, environ);
+  if (errno != 0)
+    work_fail("posix_spawn");
+}
+
+static void fork_one(long life_ms) {
+  pid_t parent = getpid(), pid = fork();
+  if (pid < 0)
+    work_fail("fork");
+  if (pid > 0)
+    return;
+  work_follow(parent);
+  live(life_ms);
+  _exit(0);
 }
 
 /* The children keep the name under which this program was started. */
 static long start_due(char **argv, double elapsed, long started) {
   long due = (long)(elapsed * (double)work_number(argv[2], 1, 10000));
-  char *child[] = {argv[0], "child", argv[3], NULL};
   for (; started < due; started++) {
-    pid_t pid;
-    errno = posix_spawn(&pid, argv[0], NULL, NULL, child, environ);
-    if (errno != 0)
-      work_fail("posix_spawn");
+    if (argv[4] == NULL)
+      spawn_one(argv);
+    else
+      fork_one(work_number(argv[3], 0, 10000));
   }
   return started;
 }
 
 int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "child") == 0) {
-    usleep((useconds_t)work_number(argv[2], 0, 10000) * 1000);
+    live(work_number(argv[2], 0, 10000));
     return 0;
   }
-  if (argc != 4)
+  if (argc != 4 && (argc != 5 || strcmp(argv[4], "fork") != 0))
     return 2;
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGUSR1, &action, NULL);
   work_bound(work_number(argv[1], 1, 3600), SIGTERM);
   work_number(argv[3], 0, 10000);
 
@@ -54,20 +83,21 @@ int main(int argc, char **argv) {
   clock_gettime(CLOCK_MONOTONIC, &start);
   printf("ready %d\n", getpid());
   fflush(stdout);
-  for (long started = 0;;) {
+  long started = 0;
+  while (!enough) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     double elapsed = (double)(now.tv_sec - start.tv_sec) +
                      (double)(now.tv_nsec - start.tv_nsec) / 1e9;
-    if (over) {
-      printf("started %ld\n", started);
-      break;
-    }
     started = start_due(argv, elapsed, started);
     while (waitpid(-1, NULL, WNOHANG) > 0)
       ;
     usleep(5000);
   }
-  while (wait(NULL) > 0)
+  while (wait(NULL) > 0 || errno == EINTR)
     ;
+  printf("started %ld\n", started);
+  fflush(stdout);
+  while (!over)
+    usleep(5000);
   return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * idle SECONDS PROCESSES THREADS FILES [NAME]
+ * idle SECONDS PROCESSES THREADS FILES [NAME [WORD...]]
  * PROCESSES children, each with THREADS extra threads and FILES extra open
  * files, all asleep. With NAME the children (not the parent) take that comm.
+ * Words make the command line of all of them longer.
  */
 #include "work.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +26,19 @@ static void *sleep_on(void *unused) {
   for (;;)
     pause();
   return unused;
+}
+
+/* With the descriptors that it has anyway. Raising more than the hard limit
+ * needs a right: without it, the first open() that fails says so. */
+static void allow_files(long files) {
+  struct rlimit limit;
+  rlim_t wanted = (rlim_t)files + 100;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+    return;
+  limit.rlim_cur = wanted;
+  if (limit.rlim_max < wanted)
+    limit.rlim_max = wanted;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static _Noreturn void child(const struct shape *shape, pid_t parent,
@@ -54,13 +69,14 @@ static _Noreturn void child(const struct shape *shape, pid_t parent,
 }
 
 int main(int argc, char **argv) {
-  if (argc < 5 || argc > 6)
+  if (argc < 5)
     return 2;
   long seconds = work_number(argv[1], 1, 3600);
   long processes = work_number(argv[2], 1, 30000);
-  struct shape shape = {.threads = work_number(argv[3], 0, 1000),
-                        .files = work_number(argv[4], 0, 10000),
+  struct shape shape = {.threads = work_number(argv[3], 0, 10000),
+                        .files = work_number(argv[4], 0, 200000),
                         .name = argv[5]};
+  allow_files(shape.files);
 
   /* The parent ends its children and reaps them: a test with thousands of them
    * must not depend on how fast the init of a container reaps. */
