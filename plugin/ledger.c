@@ -180,7 +180,8 @@ void account_totals(const struct account *account, const struct task *task,
 
 static void note_reaping(struct member *member, const struct task *task) {
   uint64_t grown = 0;
-  if (member->sights > 1 && task->reaped_minflt > member->reaped_minflt)
+  if ((member->sights > 1 || member->born) &&
+      task->reaped_minflt > member->reaped_minflt)
     grown = task->reaped_minflt - member->reaped_minflt;
   member->reaped_before = member->reaped_fresh;
   member->reaped_fresh = grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX;

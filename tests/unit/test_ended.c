@@ -141,6 +141,23 @@ static void io_counts_once_with_its_parent(void **state) {
   assert_int_equal(told_of("a", FIELD_RCHAR), 1116);
 }
 
+/* All that it has reaped before it is seen itself are lives that nobody saw. */
+static void io_counts_once_with_a_new_parent(void **state) {
+  (void)state;
+  begin_with_a();
+  born(30, "a");
+  for (pid_t pid = 31; pid < 34; pid++) {
+    born(pid, "a", .ppid = 30);
+    uses(pid, 0, 100, 20);
+    reap(pid);
+  }
+  interval();
+  assert_int_equal(told_of("a", FIELD_RCHAR), 300);
+  uses(30, 0, 5, 0);
+  intervals(2);
+  assert_int_equal(told_of("a", FIELD_RCHAR), 305);
+}
+
 /* A record of somebody who was there long ago, and whom we forgot. */
 static void an_old_record_counts_for_nobody(void **state) {
   (void)state;
@@ -160,6 +177,7 @@ int main(void) {
       TEST(who_is_still_listed_counts_once),
       TEST(a_late_record_counts_once),
       TEST(io_counts_once_with_its_parent),
+      TEST(io_counts_once_with_a_new_parent),
       TEST(an_old_record_counts_for_nobody),
   };
   return RUN(tests);
