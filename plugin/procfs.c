@@ -417,8 +417,9 @@ struct source *procfs_new(const struct procfs_options *options) {
     procfs_free(&procfs->source);
     return NULL;
   }
-  procfs->slow = slowread_new(procfs->root_fd, &procfs->patience);
-  procfs->scanner = slowread_new(procfs->root_fd, &procfs->patience);
+  procfs->slow = slowread_new(procfs->root_fd, &procfs->patience, true);
+  /* The scan is wanted whole, however many processes there are. */
+  procfs->scanner = slowread_new(procfs->root_fd, &procfs->patience, false);
   if (procfs->slow == NULL || procfs->scanner == NULL) {
     log_error("cannot start the thread that reads what may block: %s",
               strerror(errno));

@@ -39,6 +39,7 @@ struct worker {
 struct slowread {
   int root_fd;
   struct patience *patience;
+  bool bounded; /* all its time counts, and not only that in which it sleeps */
   struct worker *worker; /* NULL: none could be started */
   struct worker *left_behind[MAX_LEFT_BEHIND];
   pid_t hanging_on[MAX_LEFT_BEHIND];
@@ -244,12 +245,14 @@ void patience_begin(struct patience *patience, unsigned interval_ms) {
   patience->left_ns = interval_ms * NS_PER_MS / 2;
 }
 
-struct slowread *slowread_new(int root_fd, struct patience *patience) {
+struct slowread *slowread_new(int root_fd, struct patience *patience,
+                              bool bounded) {
   struct slowread *slow = calloc(1, sizeof(*slow));
   if (slow == NULL)
     return NULL;
   slow->root_fd = root_fd;
   slow->patience = patience;
+  slow->bounded = bounded;
   slow->worker = worker_new(root_fd);
   if (slow->worker == NULL) {
     free(slow);
@@ -312,9 +315,11 @@ static bool hangs(const struct slowread *slow, pid_t pid) {
   return owner != 0 && of_owner >= MAX_LEFT_BEHIND_OF_USER;
 }
 
-static void give_up(struct slow_batch *batch, size_t first) {
+/* Where nobody hangs there are just too many. */
+static void give_up(const struct slowread *slow, struct slow_batch *batch,
+                    size_t first) {
   for (size_t i = first; i < batch->count; i++)
-    batch->reads[i].error = ETIMEDOUT;
+    batch->reads[i].error = slow->left_behinds > 0 ? ETIMEDOUT : ETIME;
 }
 
 /* Let the helper read from `first` on. */
@@ -322,7 +327,7 @@ static void hand_over(struct slowread *slow, struct slow_batch *batch,
                       size_t first) {
   struct worker *worker = slow->worker;
   if (worker == NULL) {
-    give_up(batch, first);
+    give_up(slow, batch, first);
     return;
   }
   pthread_mutex_lock(&worker->lock);
@@ -343,7 +348,7 @@ static void go_on(struct slowread *slow, struct slow_batch *batch,
   if (slow->patience->left_ns > 0)
     hand_over(slow, batch, first);
   else
-    give_up(batch, first);
+    give_up(slow, batch, first);
 }
 
 void slowread_start(struct slowread *slow, struct slow_batch *batch) {
@@ -360,32 +365,49 @@ static bool sleeps(struct worker *worker) {
 }
 
 /*
- * Wait until the helper is done (true), or hangs or is too late (false).
- * Called with its lock.  Where it works, or waits for a CPU, nobody holds it
- * up; but smaps_rollup may be work without an end.
+ * Wait for the helper as long as it may take for one target, or until it is
+ * done; takes from the patience what counts of that.  Returns whether the
+ * target holds it up: it does not where the helper works, or waits for a CPU;
+ * but smaps_rollup may be work without an end.  Called with its lock.
  */
-static bool wait_for(struct patience *patience, struct worker *worker) {
+static bool is_held_up(struct slowread *slow, struct worker *worker,
+                       bool last) {
+  struct patience *patience = slow->patience;
+  size_t before = worker->done;
+  bool endless = worker->reads[before].kind == SLOW_PSS;
+  int64_t busy = helper_busy_ns(worker->tid);
+  int64_t began = monotonic_ns();
+  int64_t until = began + (last || patience->target_ns < patience->left_ns
+                               ? patience->target_ns
+                               : patience->left_ns);
+  helper_wait_until(&worker->finished, &worker->lock, until);
+  int64_t waited = monotonic_ns() - began;
+  bool over = began + waited >= until && worker->done == before;
+  bool held_up = over && (endless || sleeps(worker));
+  if (!endless && !slow->bounded)
+    waited =
+        held_up || !over ? waited - (helper_busy_ns(worker->tid) - busy) : 0;
+  if (waited > 0)
+    patience->left_ns -= waited;
+  return held_up;
+}
+
+/* Wait until the helper is done (true), or hangs (false).  When the time for
+ * all waiting is over, the read under way is its last.  Called with its lock.
+ */
+static bool wait_for(struct slowread *slow, struct slow_batch *batch,
+                     struct worker *worker) {
+  bool last = false;
   while (worker->done < worker->count) {
-    size_t before = worker->done;
-    bool endless = worker->reads[before].kind == SLOW_PSS;
-    int64_t busy = helper_busy_ns(worker->tid);
-    int64_t began = monotonic_ns();
-    int64_t until =
-        began + (patience->target_ns < patience->left_ns ? patience->target_ns
-                                                         : patience->left_ns);
-    helper_wait_until(&worker->finished, &worker->lock, until);
-    int64_t waited = monotonic_ns() - began;
-    bool held_up = began + waited >= until && (endless || sleeps(worker));
-    if (!endless)
-      waited = held_up || began + waited < until
-                   ? waited - (helper_busy_ns(worker->tid) - busy)
-                   : 0;
-    if (waited > 0)
-      patience->left_ns -= waited;
-    if (patience->left_ns <= 0)
-      return worker->done == worker->count;
-    if (held_up && worker->done == before)
+    bool held_up = is_held_up(slow, worker, last);
+    bool late = slow->patience->left_ns <= 0;
+    if (held_up && (last || !late))
       return false;
+    if (!late || last || worker->done == worker->count)
+      continue;
+    last = true;
+    give_up(slow, batch, worker->done + 1);
+    worker->count = worker->done + 1;
   }
   return true;
 }
@@ -422,7 +444,7 @@ void slowread_finish(struct slowread *slow, struct slow_batch *batch) {
   while (slow->worker != NULL) {
     struct worker *worker = slow->worker;
     pthread_mutex_lock(&worker->lock);
-    if (wait_for(slow->patience, worker)) {
+    if (wait_for(slow, batch, worker)) {
       worker->reads = NULL;
       worker->done = worker->count = 0;
       pthread_mutex_unlock(&worker->lock);

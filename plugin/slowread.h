@@ -9,7 +9,8 @@
  * target on which the helper sleeps for an eighth of the interval is given up:
  * it costs its own values, the thread that hangs on it is left behind until the
  * kernel lets it go, and a new one reads the rest.  All waiting of one interval
- * together is at most half of it.
+ * together is at most half of it; then the read under way is the last, and is
+ * waited for like any other.
  */
 #ifndef PROCTRACE_SLOWREAD_H
 #define PROCTRACE_SLOWREAD_H
@@ -34,9 +35,10 @@ struct slow_read {
   pid_t pid, tid; /* tid: read it in that thread's directory; 0: pid's own */
   int fd; /* kept open by the caller, or -1; of stat: until its process ends */
   size_t user; /* the caller's */
-  /* 0, or what went wrong: an errno; ETIMEDOUT: given up; EBADMSG: the text
-   * was not understood; of wchan EACCES: it sleeps where we may not know,
-   * ENOENT: it does not sleep. */
+  /* 0, or what went wrong: an errno; ETIMEDOUT: given up, somebody hangs;
+   * ETIME: given up, they are too many; EBADMSG: the text was not understood;
+   * of wchan EACCES: it sleeps where we may not know, ENOENT: it does not
+   * sleep. */
   int error;
   union {
     struct stat_text stat;
@@ -63,9 +65,13 @@ void patience_begin(struct patience *patience, unsigned interval_ms);
 
 struct slowread;
 
-/* The root's descriptor and the patience must outlive it.  NULL: no memory or
- * no thread. */
-struct slowread *slowread_new(int root_fd, struct patience *patience);
+/*
+ * The root's descriptor and the patience must outlive it.  `bounded`: all the
+ * time that its helper takes counts, and not only that in which it sleeps.
+ * NULL: no memory or no thread.
+ */
+struct slowread *slowread_new(int root_fd, struct patience *patience,
+                              bool bounded);
 
 /* A new interval begins. */
 void slowread_interval(struct slowread *slow);

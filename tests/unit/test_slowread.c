@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +168,7 @@ static int begin(void **state) {
   root_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   memset(exists, 0, sizeof(exists));
   batch = (struct slow_batch){0};
-  slow = slowread_new(root_fd, &patience);
+  slow = slowread_new(root_fd, &patience, true);
   if (slow == NULL)
     return -1;
   patience_begin(&patience, INTERVAL_MS);
@@ -409,6 +410,42 @@ static void budget_is_for_all_waiting(void **state) {
     release(pid, "io");
 }
 
+static void *release_each(void *count) {
+  for (int pid = 1; pid <= *(int *)count; pid++) {
+    usleep(40000);
+    release(pid, "io");
+  }
+  return NULL;
+}
+
+/* Each comes in time, but they are too many: nobody hangs. */
+static void too_many_are_late(void **state) {
+  (void)state;
+  int many = 25;
+  for (int pid = 1; pid <= many; pid++) {
+    given_hanging(pid, "io");
+    wanted(SLOW_IO, pid);
+  }
+  pthread_t releaser;
+  assert_int_equal(pthread_create(&releaser, NULL, release_each, &many), 0);
+  int64_t took = read_batch();
+  assert_true(took < BUDGET_MS + PATIENCE_MS + GRACE_MS);
+  assert_int_equal(slowread_hanging(slow), 0);
+  assert_int_equal(batch.reads[0].error, ESPIPE); /* what a FIFO says */
+  assert_int_equal(batch.reads[many - 1].error, ETIME);
+  /* A second batch of this interval has no time. */
+  batch.count = 0;
+  given_io(many + 1);
+  wanted(SLOW_IO, many + 1);
+  read_batch();
+  assert_int_equal(batch.reads[0].error, ETIME);
+  pthread_join(releaser, NULL);
+  next_interval();
+  wanted(SLOW_IO, many + 1);
+  read_batch();
+  was_read(0, many + 1);
+}
+
 /* Sixteen hang: no thread more, and nothing slow is read until one is back. */
 static void threads_are_bounded(void **state) {
   (void)state;
@@ -516,6 +553,7 @@ int main(void) {
       TEST(skipped_while_it_hangs),
       TEST(comes_back),
       TEST(budget_is_for_all_waiting),
+      TEST(too_many_are_late),
       TEST(threads_are_bounded),
       TEST(a_user_has_two_threads),
       TEST(texts_survive_a_change_of_helper),
