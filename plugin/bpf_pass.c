@@ -423,7 +423,7 @@ static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
     const struct thread_seen *seen = &pass->threads.threads[i - 1];
     const struct thread_numbers *numbers = &pass->numbers[i - 1];
     if (snapshot->thread_count >= snapshot->thread_limit) {
-      snapshot->threads_refused++;
+      snapshot->losses[LOSS_MAX_THREADS]++;
       continue;
     }
     struct task *thread = snapshot_add_thread(snapshot);

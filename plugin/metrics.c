@@ -330,4 +330,15 @@ const struct loss_text loss_texts[LOSS_COUNT] = {
          "what they did last is missing; shorten the Interval"},
     [LOSS_FAILED] = {"operations", "dropped_failed",
                      "some files of /proc could not be read"},
+    [LOSS_MEMORY] = {"operations", "dropped_memory",
+                     "out of memory: some processes are left out"},
+    [LOSS_MAX_PROCESSES] = {"operations", "dropped_max_processes",
+                            "more processes are selected than MaxProcesses: "
+                            "the others count in their groups alone"},
+    [LOSS_MAX_THREADS] = {"operations", "dropped_max_threads",
+                          "there are more threads than MaxThreads: the others "
+                          "count in their processes alone"},
+    [LOSS_MAX_GROUPS] = {"operations", "dropped_max_groups",
+                         "command lines name more groups than MaxProcesses: "
+                         "the processes of the others are not selected"},
 };

@@ -80,6 +80,13 @@ void log_line(enum log_level level, const char *format, ...) {
   plugin_log(severities[level], "proctrace: %s", line);
 }
 
+static void take_losses(struct snapshot *snapshot,
+                        const struct selection *selection) {
+  snapshot->losses[LOSS_MEMORY] += selection->no_memory;
+  snapshot->losses[LOSS_MAX_PROCESSES] += selection->not_reported;
+  snapshot->losses[LOSS_MAX_GROUPS] += selection->no_group;
+}
+
 /* One line for each kind of loss, at its first time. */
 static void say_losses(struct proctrace *p) {
   for (int i = 0; i < LOSS_COUNT; i++) {
@@ -191,6 +198,7 @@ static int proctrace_read(user_data_t *unused) {
   if (p->probes != NULL)
     probes_update(p->probes, p->selection, &p->snapshot);
   ledger_update(p->selection, &p->snapshot);
+  take_losses(&p->snapshot, p->selection);
   say_losses(p);
   report_send(&p->report, &p->snapshot, p->selection, p->probes,
               p->source->name, began);

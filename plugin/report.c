@@ -277,14 +277,9 @@ static double seconds_since(int64_t began) {
 
 /* What this read lost is counted now, so that it is told now. */
 static void add_up_losses(struct report *report,
-                          const struct snapshot *snapshot,
-                          const struct selection *selection) {
+                          const struct snapshot *snapshot) {
   for (int i = 0; i < LOSS_COUNT; i++)
     report->losses[i] += snapshot->losses[i];
-  report->over_max_processes += selection->not_reported;
-  report->over_max_groups += selection->no_group;
-  report->no_memory += selection->no_memory;
-  report->over_max_threads += snapshot->threads_refused;
 }
 
 static void send_losses(struct sender *sender,
@@ -298,13 +293,6 @@ static void send_losses(struct sender *sender,
     else
       send_counter(sender, text->type, text->type_instance, report->losses[i]);
   }
-  send_counter(sender, "operations", "dropped_max_processes",
-               report->over_max_processes);
-  send_counter(sender, "operations", "dropped_max_threads",
-               report->over_max_threads);
-  send_counter(sender, "operations", "dropped_max_groups",
-               report->over_max_groups);
-  send_counter(sender, "operations", "dropped_memory", report->no_memory);
   send_counter(sender, "operations", "dropped_dispatch",
                report->not_dispatched);
 }
@@ -331,7 +319,7 @@ void report_send(struct report *report, const struct snapshot *snapshot,
   struct sender sender = {.report = report,
                           .probes = probes,
                           .list = {.plugin = "proctrace", .time = cdtime()}};
-  add_up_losses(report, snapshot, selection);
+  add_up_losses(report, snapshot);
   send_processes(&sender, snapshot, selection, source_name);
   send_groups(&sender, selection);
   if (report->other)

@@ -20,8 +20,7 @@ struct report {
 
   /* What it costs and loses, told as self; counted since the start. */
   uint64_t losses[LOSS_COUNT];
-  uint64_t over_max_processes, over_max_threads, over_max_groups;
-  uint64_t no_memory, not_dispatched;
+  uint64_t not_dispatched;
 };
 
 /*

@@ -178,7 +178,11 @@ enum loss {
   LOSS_LATE,           /* three quarters of the interval were over */
   LOSS_DESCRIPTORS,    /* EMFILE, ENFILE */
   LOSS_ENDED,          /* more processes ended than could be kept */
-  LOSS_FAILED, /* any other error: EIO, no memory, text not understood */
+  LOSS_FAILED,        /* any other error: EIO, no memory, text not understood */
+  LOSS_MEMORY,        /* none for a process */
+  LOSS_MAX_PROCESSES, /* the bounds that options set */
+  LOSS_MAX_THREADS,
+  LOSS_MAX_GROUPS,
   LOSS_COUNT
 };
 
@@ -193,8 +197,7 @@ struct snapshot {
   size_t count, capacity;
   struct task *threads;
   size_t thread_count, thread_capacity;
-  size_t thread_limit;      /* no more of them than these are recorded */
-  uint64_t threads_refused; /* in this interval, for that */
+  size_t thread_limit; /* no more of them than these are recorded */
   struct ended *ended; /* since the last interval, if the source can know */
   size_t ended_count, ended_capacity;
   struct wchan *wchans;

@@ -187,7 +187,7 @@ static bool read_later(struct procfs *procfs, struct snapshot *snapshot,
 static void record_thread(const struct reading *r,
                           const struct thread_base *base, unsigned valid) {
   if (r->snapshot->thread_count >= r->snapshot->thread_limit) {
-    r->snapshot->threads_refused++;
+    r->snapshot->losses[LOSS_MAX_THREADS]++;
     return;
   }
   struct task *thread = snapshot_add_thread(r->snapshot);

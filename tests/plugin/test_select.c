@@ -508,6 +508,7 @@ static void at_most_so_many_processes(void **state) {
   read_times(2);
   sent_count(4, "w-*/ps_rss");
   sent("self/operations-dropped_max_processes", 12);
+  said(1, LOG_WARNING, "more processes are selected than MaxProcesses");
   /* A group counts them all. */
   sent("w/ps_count", 10, 10);
   sent("w/ps_rss", 100 * 1024);

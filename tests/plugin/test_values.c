@@ -156,6 +156,7 @@ static void at_most_so_many_threads(void **state) {
   read_times(2);
   sent_count(4, "many-7/contextswitch-thread-*-voluntary");
   sent("self/operations-dropped_max_threads", 12);
+  said(1, LOG_WARNING, "more threads than MaxThreads");
   sent("many-7/contextswitch-voluntary", 9);
 }
 
