@@ -10,6 +10,7 @@
 #define IO_FIRST FIELD_RCHAR
 #define IO_LAST FIELD_WRITE_BYTES
 #define IO_COUNT (IO_LAST - IO_FIRST + 1)
+#define WITHOUT_IO (FIELD_BIT(IO_FIRST) - 1)
 _Static_assert(IO_LAST == COUNTER_COUNT - 1, "the io counters are the last");
 
 /* --- one process --- */
@@ -254,6 +255,18 @@ static struct tally *tally_of(struct selection *selection,
   return member->group == NULL ? &selection->other : &member->group->tally;
 }
 
+/* The kernel may take its time to let go of a process that was waited for: its
+ * record comes when the last interval has counted its io in its parent's. */
+static bool is_counted_in_parent(struct selection *selection,
+                                 const struct member *member) {
+  struct member *parent = living_ancestor(selection, member);
+  if (parent == NULL || open_account(parent) == NULL ||
+      parent->group != member->group || member->tree_minflt == 0 ||
+      parent->reaped_before < member->tree_minflt)
+    return false;
+  return has_reaped(parent, member->tree_minflt);
+}
+
 /* A life between two looks: all of it counts. */
 static void enter_unseen(struct selection *selection,
                          const struct ended *ended) {
@@ -262,9 +275,13 @@ static void enter_unseen(struct selection *selection,
     selection->no_memory++;
     return;
   }
-  selection_place_ended(selection, member, &ended->task, ended->user);
+  struct task task = ended->task;
+  selection_place_ended(selection, member, &task, ended->user);
   open_or_close_account(selection, member);
-  enter_process(member, &ended->task, 0, tally_of(selection, member));
+  member->settled = is_counted_in_parent(selection, member);
+  if (member->settled)
+    task.valid &= WITHOUT_IO;
+  enter_process(member, &task, 0, tally_of(selection, member));
 }
 
 /* What a process that vanished did after the last look.  Where its parent has
@@ -273,7 +290,7 @@ static void enter_last_part(struct selection *selection, struct member *member,
                             const struct task *last) {
   struct task task = *last;
   if (member->settled)
-    task.valid &= FIELD_BIT(IO_FIRST) - 1;
+    task.valid &= WITHOUT_IO;
   enter_process(member, &task, 0, tally_of(selection, member));
   member->tree_minflt = task.tree_minflt;
 }

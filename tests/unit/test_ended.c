@@ -141,6 +141,23 @@ static void io_counts_once_with_its_parent(void **state) {
   assert_int_equal(told_of("a", FIELD_RCHAR), 1116);
 }
 
+/* Its record comes when its parent has counted it, and does nothing more. */
+static void io_counts_once_before_the_record_comes(void **state) {
+  (void)state;
+  begin_with_a();
+  for (pid_t pid = 31; pid < 34; pid++) {
+    born(pid, "a", .ppid = 10);
+    uses(pid, 3, 100, 20);
+    reap(pid);
+  }
+  records_are_late = true;
+  interval();
+  assert_int_equal(told_of("a", FIELD_RCHAR), 300);
+  intervals(2);
+  assert_int_equal(told_of("a", FIELD_RCHAR), 300);
+  assert_int_equal(told_of("a", FIELD_UTIME), 9);
+}
+
 /* All that it has reaped before it is seen itself are lives that nobody saw. */
 static void io_counts_once_with_a_new_parent(void **state) {
   (void)state;
@@ -177,6 +194,7 @@ int main(void) {
       TEST(who_is_still_listed_counts_once),
       TEST(a_late_record_counts_once),
       TEST(io_counts_once_with_its_parent),
+      TEST(io_counts_once_before_the_record_comes),
       TEST(io_counts_once_with_a_new_parent),
       TEST(an_old_record_counts_for_nobody),
   };
