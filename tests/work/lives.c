@@ -80,7 +80,8 @@ int main(int argc, char **argv) {
   pid_t self = getpid();
   long number = 0;
   /* All that it says is written at once: what it writes is counted, too. */
-  setvbuf(stdout, NULL, _IOFBF, 1 << 20);
+  static char said[1 << 20];
+  setvbuf(stdout, said, _IOFBF, sizeof(said));
   printf("ready %d\n", self);
   fflush(stdout);
   for (long alive = 0; alive > 0 || !enough;) {
