@@ -156,10 +156,12 @@ static int read_one(struct worker *worker, struct slow_read *read) {
     break;
   case SLOW_WCHAN:
     return read_wchan(worker, read, n);
-  case SLOW_EXE:
   case SLOW_CGROUP:
     if (length > 0 && data[length - 1] != '\n') /* it is cut */
       return EBADMSG;
+    read->text = strndup(data, length);
+    break;
+  case SLOW_EXE:
     read->text = strndup(data, length);
     break;
   }
