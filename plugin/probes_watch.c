@@ -242,8 +242,14 @@ static void claim_newborns(struct probes *probes,
 
 /* --- books --- */
 
-static void open_books(struct probes *probes,
-                       const struct selection *selection) {
+static void open_book(struct probes *probes, struct selection *selection,
+                      struct probe_book **book) {
+  if (*book == NULL)
+    *book = book_new(&probes->style);
+  selection->no_memory += *book == NULL;
+}
+
+static void open_books(struct probes *probes, struct selection *selection) {
   probes->unprobed = 0;
   for (size_t i = 0; i < selection->watched_count; i++) {
     struct member *member = selection->members[selection->watched[i]];
@@ -251,10 +257,9 @@ static void open_books(struct probes *probes,
       probes->unprobed++;
       continue;
     }
-    if (member->reported && member->probed == NULL)
-      member->probed = book_new(&probes->style);
-    if (member->group->probed == NULL)
-      member->group->probed = book_new(&probes->style);
+    if (member->reported)
+      open_book(probes, selection, &member->probed);
+    open_book(probes, selection, &member->group->probed);
   }
 }
 

@@ -127,7 +127,8 @@ unsigned host_dispatched(void) { return dispatched; }
 
 API int plugin_dispatch_values(value_list_t const *list) {
   IN_HOST;
-  usleep((useconds_t)(delay * 1e6));
+  if (delay > 0)
+    usleep((useconds_t)(delay * 1e6));
   delay = 0;
   if (++dispatched == refused)
     return -1;

@@ -30,7 +30,6 @@
 #include "../plugin/host.h"
 #include "../plugin/series.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <signal.h>
@@ -41,6 +40,8 @@
 #include <unistd.h>
 
 #define RECOVERY 2
+/* host_threads(): ".", ".." and one thread. */
+#define ONE_ENTRY 3
 /* One for what failed, one for what follows from it, one for each probe. */
 #define LINES_MOST 7
 
@@ -54,22 +55,10 @@ static void configure(const char *options) {
   host_configure(text);
 }
 
-static unsigned entries(const char *directory) {
-  unsigned n = 0;
-  DIR *list = opendir(directory);
-  while (list != NULL && readdir(list) != NULL)
-    n++;
-  if (list != NULL)
-    closedir(list);
-  return n;
-}
-
-static unsigned descriptors(void) { return entries("/proc/self/fd"); }
-
 /* Whoever was joined may be seen for a moment. */
-static unsigned threads(void) {
+static unsigned threads_left(void) {
   unsigned n;
-  for (int i = 0; (n = entries("/proc/self/task")) > 3 && i < 100; i++)
+  for (int i = 0; (n = host_threads()) > ONE_ENTRY && i < 100; i++)
     usleep(10000);
   return n;
 }
@@ -147,7 +136,7 @@ static void judge_log(const struct scenario *scenario,
   bool loss = fate->error != ENOENT && fate->error != ESRCH &&
               (fate->kind != FAULT_DISPATCH || fate->read < scenario->reads);
   if (!has_struck(fate))
-    blame("the fault did not come\n");
+    judge_no_fault();
   if (fate->missed && lines == 0 && !fate->told && loss)
     blame("values are missing, and nothing says so\n");
   if (fate->before_reads && fate->missed && lines == 0)
@@ -158,7 +147,7 @@ static void judge_log(const struct scenario *scenario,
 
 static void live(const struct scenario *scenario, struct fate *fate) {
   scenario->begin();
-  unsigned open_before = descriptors();
+  unsigned open_before = host_descriptors();
   judge_begin(scenario, fate->kind, fate->error);
   begin(scenario, fate);
   for (int i = 0; fate->kind == FAULT_NONE && i < FAULTS; i++)
@@ -172,8 +161,8 @@ static void live(const struct scenario *scenario, struct fate *fate) {
   if (fate->kind != FAULT_NONE)
     judge_log(scenario, fate);
   host_shutdown();
-  struct remains remains = {fault_blocks(), descriptors() - open_before,
-                            threads()};
+  struct remains remains = {fault_blocks(), host_descriptors() - open_before,
+                            threads_left()};
   if (fate->kind != FAULT_NONE)
     judge_remains(&remains);
   else
@@ -262,13 +251,16 @@ static bool is_tried(const struct scenario *scenario, enum fault kind,
 static void try_kind(const struct scenario *scenario, const struct kind *kind,
                      int error) {
   char text[200];
-  unsigned bad = 0, tried = 0, all = reference->calls[kind->fault];
+  unsigned bad = 0, tried = 0, spared = 0;
+  unsigned all = reference->calls[kind->fault];
   for (unsigned i = 1; i <= all; i++) {
     struct fate fate = {.kind = kind->fault, .nth = i, .error = error};
     if (!is_tried(scenario, kind->fault, i))
       continue;
     tried++;
-    if (try_life(scenario, fate) || ++bad > 5)
+    bool good = try_life(scenario, fate);
+    spared += reference->spared;
+    if (good || ++bad > 5)
       continue;
     printf("#   call %u%s\n", i,
            i <= reference->calls_before_reads[kind->fault]
@@ -278,9 +270,14 @@ static void try_kind(const struct scenario *scenario, const struct kind *kind,
   }
   if (bad > 0)
     printf("# %u of %u\n", bad, tried);
+  /* How often a helper is waited for, and looked at meanwhile, is another each
+   * time: the last calls of a life are not in all of them. */
+  if (spared > 0)
+    printf("# %u lives had fewer calls\n", spared);
   snprintf(text, sizeof(text), "%s, %s: %s, %u of %u calls, each once",
-           scenario->name, kind->name, strerrorname_np(error), tried, all);
-  result(bad == 0, text);
+           scenario->name, kind->name, strerrorname_np(error), tried - spared,
+           all);
+  result(bad == 0 && (spared <= tried / 5 || only_nth != 0), text);
 }
 
 static void try_scenario(const struct scenario *scenario, const char *only) {

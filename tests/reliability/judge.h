@@ -23,6 +23,7 @@ struct reference {
   /* Calls from places in the program that had not called before. */
   unsigned *first_calls[FAULTS], first_call_count[FAULTS];
   struct remains remains;
+  bool spared; /* the last life that was judged: its fault did not come */
 };
 extern struct reference *reference;
 
@@ -40,6 +41,9 @@ void judge_keep(unsigned read);
  * Returns whether anything is.
  */
 bool judge_read(unsigned read, bool whole, bool over);
+
+/* It had fewer calls. */
+void judge_no_fault(void);
 
 void judge_remains(const struct remains *remains);
 
