@@ -104,14 +104,15 @@ fed() { # DESCRIPTOR COMMAND...
   exec "$@" <&"$from"
 }
 
-# A workload `probe` under a name of its own: a byte starts a round.
+# A workload `probe` under a name of its own, for ten minutes or $worker_seconds:
+# a byte starts a round.
 worker_start() { # NAME ARGUMENT...
   local name=$1 in
   shift
   ln -sf "$PWD/tests/work/probe" "$tmp/$name$me"
   mkfifo "$tmp/$name.in"
   exec {in}<>"$tmp/$name.in" # a reader alone would wait for a writer
-  spawn fed "$in" "$tmp/$name$me" 600 "$@" >"$tmp/$name.out"
+  spawn fed "$in" "$tmp/$name$me" "${worker_seconds:-600}" "$@" >"$tmp/$name.out"
   worker_in[$name]=$in
   wait_for 30 grep -q ready "$tmp/$name.out" || diag "$name does not start"
   worker_pid[$name]=$spawned

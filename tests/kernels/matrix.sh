@@ -196,13 +196,15 @@ whole_table() { # NAME...
   done
 }
 
-# What failed, and what was skipped though others like it passed.
+# What failed, what did only the first time, and what was skipped though others
+# like it passed.
 remarks() { # NAME...
   local name
   for name; do
     awk -v name="$(title "$name")" '
-      $1 == "failed" || $1 == "skipped" {
-        lines[$2] = lines[$2] "- " name ": " $1 ": " $2
+      $1 == "failed" || $1 == "skipped" || $1 == "again" {
+        what = $1 == "again" ? "failed the first time, then run again" : $1
+        lines[$2] = lines[$2] "- " name ": " what ": " $2
         for (i = 3; i <= NF; i++)
           if ($i != "#" && $i != "SKIP") lines[$2] = lines[$2] " " $i
         lines[$2] = lines[$2] "\n"

@@ -33,8 +33,9 @@ struct line {
 static __thread bool ours;
 
 /* For the rest of its block, the thread is ours, or the plugin's. */
-#define IN_HOST __attribute__((cleanup(give_back))) bool was = give(true)
-#define IN_PLUGIN __attribute__((cleanup(give_back))) bool was = give(false)
+#define IN(us) __attribute__((cleanup(give_back), unused)) bool was = give(us)
+#define IN_HOST IN(true)
+#define IN_PLUGIN IN(false)
 static bool give(bool to_us) {
   bool was = ours;
   ours = to_us;

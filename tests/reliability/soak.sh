@@ -15,16 +15,17 @@ seconds=${SOAK_SECONDS:-3600}
 row=$((seconds / 12))
 [ "$row" -ge 10 ] || row=10
 
+worker_seconds=$((seconds + 600))
 workers=(caller mapper disk)
 worker_start caller calls thread 2 39:200
 worker_start mapper mmaps 20 65536
 worker_start connector connects
 mkdir "$tmp/files"
 worker_start disk dio "$tmp/files" 8 4096 8 4096
-work idle $((seconds + 600)) 3 2 5 "idler$me"
-spawn nice -n 19 "$(program churn)" $((seconds + 600)) 20 300 >"$tmp/churned"
+work idle "$worker_seconds" 3 2 5 "idler$me"
+spawn nice -n 19 "$(program churn)" "$worker_seconds" 20 300 >"$tmp/churned"
 churner=$spawned
-spawn nice -n 19 "$(program burn)" $((seconds + 600)) 1 50 >/dev/null
+spawn nice -n 19 "$(program burn)" "$worker_seconds" 1 50 >/dev/null
 
 # What they did, added up over all rounds: NUMBER of their "done" lines.
 did() { # NAME NUMBER

@@ -39,7 +39,7 @@ static void *burn_in_turn(void *life) {
 int main(int argc, char **argv) {
   if (argc != 4)
     return 2;
-  work_bound(work_number(argv[1], 1, 3600), SIGKILL);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGKILL);
   long threads = work_number(argv[2], 1, 1000);
   long life = work_number(argv[3], 0, 60000);
 

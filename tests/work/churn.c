@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGUSR1, &action, NULL);
-  work_bound(work_number(argv[1], 1, 3600), SIGTERM);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGTERM);
   long per_second = work_number(argv[2], 1, 10000);
   work_number(argv[3], 0, 10000);
 

@@ -71,7 +71,7 @@ static _Noreturn void child(const struct shape *shape, pid_t parent,
 int main(int argc, char **argv) {
   if (argc < 5)
     return 2;
-  long seconds = work_number(argv[1], 1, 3600);
+  long seconds = work_number(argv[1], 1, WORK_SECONDS_MOST);
   long processes = work_number(argv[2], 1, 30000);
   struct shape shape = {.threads = work_number(argv[3], 0, 10000),
                         .files = work_number(argv[4], 0, 200000),

@@ -40,7 +40,7 @@ static void *say_ready(void *unused) {
 int main(int argc, char **argv) {
   if (argc != 4)
     return 2;
-  work_bound(work_number(argv[1], 1, 3600), SIGKILL);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGKILL);
   long threads = work_number(argv[2], 1, 1000);
   for (long i = work_number(argv[3], 0, 10000); i > 0; i--)
     if (open("/dev/null", O_RDONLY) < 0)

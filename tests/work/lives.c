@@ -62,7 +62,7 @@ static struct life *life_of(struct life *lives, long count, pid_t pid) {
 int main(int argc, char **argv) {
   if (argc != 4)
     return 2;
-  long seconds = work_number(argv[1], 1, 3600);
+  long seconds = work_number(argv[1], 1, WORK_SECONDS_MOST);
   long count = work_number(argv[2], 1, 1000);
   long life_ms = work_number(argv[3], 1, 100000);
   struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};

@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
   const struct command *command = argc > 2 ? find(argv[2]) : NULL;
   if (command == NULL || argc < 3 + command->least_arguments)
     return 2;
-  work_bound(work_number(argv[1], 1, 3600), SIGKILL);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGKILL);
   if (command->prepare != NULL)
     command->prepare(argv + 3);
 

@@ -51,7 +51,7 @@ static void wait_for(int signal) {
 int main(int argc, char **argv) {
   if (argc != 6)
     return 2;
-  long seconds = work_number(argv[1], 1, 3600);
+  long seconds = work_number(argv[1], 1, WORK_SECONDS_MOST);
   long calls = work_number(argv[3], 1, 1000000);
   long bytes = work_number(argv[4], 1, 1L << 20);
   long children = work_number(argv[5], 0, 100);

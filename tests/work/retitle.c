@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
   sigaddset(&steps, SIGUSR1);
   sigaddset(&steps, SIGUSR2);
   sigprocmask(SIG_BLOCK, &steps, NULL);
-  work_bound(work_number(argv[1], 1, 3600), SIGKILL);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGKILL);
   printf("ready %d\n", getpid());
   fflush(stdout);
   for (;;) {

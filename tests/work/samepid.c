@@ -23,7 +23,7 @@ static void end_child(int signal) { kill(child, signal); }
 int main(int argc, char **argv) {
   if (argc < 4)
     return 2;
-  work_bound(work_number(argv[1], 1, 3600), SIGTERM);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGTERM);
   pid_t wanted = (pid_t)work_number(argv[2], 2, 1L << 22), parent = getpid();
   struct clone_args args = {.exit_signal = SIGCHLD,
                             .set_tid = (uint64_t)(uintptr_t)&wanted,

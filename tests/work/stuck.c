@@ -175,7 +175,7 @@ int stuck_main(int argc, char **argv, const struct stuck *stuck) {
   sigaddset(&signals, SIGUSR1);
   sigaddset(&signals, SIGCHLD);
   sigprocmask(SIG_BLOCK, &signals, NULL);
-  work_bound(work_number(argv[1], 1, 3600), SIGTERM);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGTERM);
   server.silent = stuck->silent;
   server.fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
   if (server.fuse < 0)

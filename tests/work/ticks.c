@@ -48,7 +48,7 @@ static void wait_until_asleep(struct shared *shared, long processes) {
 int main(int argc, char **argv) {
   if (argc != 5)
     return 2;
-  long seconds = work_number(argv[1], 1, 3600);
+  long seconds = work_number(argv[1], 1, WORK_SECONDS_MOST);
   long processes = work_number(argv[2], 1, 30000);
   long every_ms = work_number(argv[3], 1, 10000);
   long calls = work_number(argv[4], 1, 100000);

@@ -13,7 +13,7 @@
 int main(int argc, char **argv) {
   if (argc != 2)
     return 2;
-  work_bound(work_number(argv[1], 1, 3600), SIGTERM);
+  work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGTERM);
   pid_t self = getpid();
   pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork)
   if (pid == 0) {

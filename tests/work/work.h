@@ -10,6 +10,9 @@
 
 #include <sys/types.h>
 
+/* None lasts longer. */
+#define WORK_SECONDS_MOST 86400
+
 /* Text to a number within [least, most]; anything else ends the program. */
 long work_number(const char *text, long least, long most);
 
