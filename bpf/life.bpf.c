@@ -54,7 +54,7 @@ struct parting {
   __u32 kernel_pid, pid, parent, user;
 };
 
-/* By pid: who stays a zombie for long may be overwritten. */
+/* By pid: who stays a zombie for long may be overwritten, which is counted. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, EXITS);
@@ -80,6 +80,8 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
   struct parting *parting = parting_of(pid);
   if (parting == NULL || !reader.is_known)
     return 0;
+  if (parting->kernel_pid != 0 && parting->pid != 0)
+    lose(PROBE_LOSS_ZOMBIES);
   *parting = (struct parting){
       .start = leader->start_boottime,
       .kernel_pid = pid,
@@ -108,7 +110,10 @@ int BPF_PROG(sched_process_free, struct task_struct *freed) {
     return 0;
   struct parting *parting = parting_of(task->tgid);
   if (parting == NULL || parting->kernel_pid != (__u32)task->tgid ||
-      parting->start != task->start_boottime || parting->pid == 0)
+      parting->start != task->start_boottime)
+    return 0;
+  parting->kernel_pid = 0; /* the place is free */
+  if (parting->pid == 0)
     return 0;
   __u64 number = __sync_fetch_and_add(&exit_count, 1);
   __u32 place = number % EXITS;

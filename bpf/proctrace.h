@@ -223,6 +223,8 @@ enum probe_loss {
   PROBE_LOSS_CONNECTS, /* TCP connects that found no room */
   PROBE_LOSS_CELLS,    /* system calls without a cell of their own number */
   PROBE_LOSS_CLOCK,    /* times below zero */
+  PROBE_LOSS_ZOMBIES,  /* ended processes that were forgotten before they were
+                          waited for */
   PROBE_LOSSES
 };
 

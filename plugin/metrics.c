@@ -189,6 +189,7 @@ const char *const probe_loss_names[PROBE_LOSSES] = {
     [PROBE_LOSS_STORAGE] = "storage",   [PROBE_LOSS_WATCH] = "watch",
     [PROBE_LOSS_REQUESTS] = "requests", [PROBE_LOSS_CONNECTS] = "connects",
     [PROBE_LOSS_CELLS] = "cells",       [PROBE_LOSS_CLOCK] = "clock",
+    [PROBE_LOSS_ZOMBIES] = "zombies",
 };
 
 #define PROBED (SCOPE_PROCESS | SCOPE_GROUP)

@@ -5,7 +5,10 @@
  */
 #include "probed.h"
 
+#include "../../bpf/proctrace.h"
+
 #include <linux/bpf.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -171,6 +174,36 @@ static void a_fork_storm_leaves_nothing_behind(void **state) {
    * first call asks again. */
   within(0, value("self/operations-dropped_probe_storage"), 30,
          "refused storage");
+}
+
+/* A process of this id that has ended; 0: there is one. */
+static pid_t end_as(pid_t id) {
+  struct clone_args args = {.exit_signal = SIGCHLD,
+                            .set_tid = (uint64_t)(uintptr_t)&id,
+                            .set_tid_size = 1};
+  pid_t child = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+  if (child == 0)
+    _exit(0);
+  return child > 0 ? waitpid(child, NULL, 0) : 0;
+}
+
+static void who_stays_a_zombie_for_long_is_counted(void **state) {
+  (void)state;
+  siginfo_t ended;
+  given("calls thread 1 %d:10", SYS_getsid);
+  watch(SYSCALLS);
+  read_once();
+  double before = value("self/operations-dropped_probe_zombies");
+  pid_t zombie = fork();
+  if (zombie == 0)
+    _exit(0);
+  assert_int_equal(waitid(P_PID, (id_t)zombie, &ended, WEXITED | WNOWAIT), 0);
+  pid_t other = end_as(zombie > EXITS ? zombie - EXITS : zombie + EXITS);
+  waitpid(zombie, NULL, 0);
+  if (other == 0)
+    skip();
+  read_once();
+  assert_true(value("self/operations-dropped_probe_zombies") > before);
 }
 
 /* The operator's choice changes, and with it who is counted. */
@@ -350,6 +383,7 @@ int main(void) {
       PROBE_TEST(seen_or_not),
       PROBE_TEST(not_without_the_option),
       PROBE_TEST(a_fork_storm_leaves_nothing_behind),
+      PROBE_TEST(who_stays_a_zombie_for_long_is_counted),
       PROBE_TEST(nobody_is_watched_who_has_ended),
       PROBE_TEST(who_leaves_its_group_is_watched_no_more),
       PROBE_TEST(who_left_does_not_count_for_who_comes),
