@@ -187,8 +187,17 @@ static pid_t end_as(pid_t id) {
   return child > 0 ? waitpid(child, NULL, 0) : 0;
 }
 
+/* Are our ids the kernel's own?  (include/linux/proc_ns.h) */
+static bool in_first_namespace(void) {
+  char link[64] = "";
+  return readlink("/proc/self/ns/pid", link, sizeof(link) - 1) > 0 &&
+         strcmp(link, "pid:[4026531836]") == 0;
+}
+
 static void who_stays_a_zombie_for_long_is_counted(void **state) {
   (void)state;
+  if (!in_first_namespace())
+    skip();
   siginfo_t ended;
   given("calls thread 1 %d:10", SYS_getsid);
   watch(SYSCALLS);
