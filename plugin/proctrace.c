@@ -53,8 +53,7 @@ struct proctrace {
   double interval;                         /* seconds */
   int last_error;                          /* of reading, said once */
   unsigned said; /* a bit for each enum loss that was logged */
-  double
-      overrun; /* the longest read that was complained of, seconds; 0: none */
+  double overrun; /* longest read that was complained of, seconds; 0: none */
 };
 
 static struct options options;
