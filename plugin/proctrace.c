@@ -52,7 +52,7 @@ struct proctrace {
   bool said_refused, said_full, said_busy; /* of notices */
   double interval;                         /* seconds */
   int last_error;                          /* of reading, said once */
-  unsigned said; /* a bit for each enum loss that was logged */
+  unsigned said;  /* a bit for each enum loss that was logged */
   double overrun; /* longest read that was complained of, seconds; 0: none */
 };
 
