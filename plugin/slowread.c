@@ -112,8 +112,11 @@ static int64_t sleep_of(struct worker *worker, const struct slow_read *read) {
   return (int64_t)(status.voluntary + status.involuntary);
 }
 
-static bool is_nowhere(const struct worker *worker, ssize_t n) {
-  return n == 0 || (n == 1 && worker->text.data[0] == '0');
+static bool is_nowhere(struct worker *worker, ssize_t n) {
+  char *text = worker->text.data;
+  if (n == 0)
+    text[0] = '\0';
+  return text[0] == '\0' || (n == 1 && text[0] == '0');
 }
 
 /*
