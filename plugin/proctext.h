@@ -40,6 +40,7 @@ enum status_line {
   STATUS_SWAP = 1 << 5,
   STATUS_VOLUNTARY = 1 << 6,
   STATUS_INVOLUNTARY = 1 << 7,
+  STATUS_SWITCHES = STATUS_VOLUNTARY | STATUS_INVOLUNTARY,
   STATUS_VM = 1 << 8,
 };
 struct status_text {

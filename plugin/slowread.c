@@ -107,16 +107,14 @@ static int64_t sleep_of(struct worker *worker, const struct slow_read *read) {
   proc_path(path, read->pid, read->tid, "status");
   ssize_t n = proc_read(worker->root_fd, path, &worker->text);
   if (n < 0 || !parse_status(worker->text.data, (size_t)n, &status) ||
+      (status.has & STATUS_SWITCHES) != STATUS_SWITCHES ||
       (status.state != 'S' && status.state != 'D'))
     return -1;
   return (int64_t)(status.voluntary + status.involuntary);
 }
 
-static bool is_nowhere(struct worker *worker, ssize_t n) {
-  char *text = worker->text.data;
-  if (n == 0)
-    text[0] = '\0';
-  return text[0] == '\0' || (n == 1 && text[0] == '0');
+static bool is_nowhere(const struct worker *worker, ssize_t n) {
+  return n == 0 || (n == 1 && worker->text.data[0] == '0');
 }
 
 /*

@@ -128,7 +128,7 @@ static void look_at_status(const struct reading *r, bool memory,
   look->state = status.state;
   if (memory)
     set_memory(r, &status);
-  if ((status.has & STATUS_VOLUNTARY) && (status.has & STATUS_INVOLUNTARY)) {
+  if ((status.has & STATUS_SWITCHES) == STATUS_SWITCHES) {
     base->last[SUM_VOLUNTARY] = status.voluntary;
     base->last[SUM_INVOLUNTARY] = status.involuntary;
     look->valid |= 1u << SUM_VOLUNTARY | 1u << SUM_INVOLUNTARY;
@@ -290,7 +290,7 @@ static bool read_sleep(struct procfs *procfs, struct snapshot *snapshot,
   if (n < 0)
     count_loss(procfs, snapshot, (int)-n, LOSS_PROCESS_DENIED);
   if (n < 0 || !parse_status(procfs->text.data, (size_t)n, &status) ||
-      status.state != 'D')
+      (status.has & STATUS_SWITCHES) != STATUS_SWITCHES || status.state != 'D')
     return false;
   sleeper->switches = status.voluntary + status.involuntary;
   proc_path(path, sleeper->pid, sleeper->tid, "comm");
