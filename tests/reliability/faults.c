@@ -27,6 +27,7 @@
 #include "scenarios.h"
 
 #include "../plugin/fakeproc.h"
+#include "../plugin/fixture.h"
 #include "../plugin/host.h"
 #include "../plugin/series.h"
 
@@ -47,14 +48,6 @@
 
 /* --- a life --- */
 
-static void configure(const char *options) {
-  char text[8192];
-  snprintf(text, sizeof(text), "<Plugin proctrace>\n%s\n</Plugin>\n", options);
-  for (char *p = text; *p; p++)
-    *p = *p == ';' ? '\n' : *p == '\'' ? '"' : *p;
-  host_configure(text);
-}
-
 /* Whoever was joined may be seen for a moment. */
 static unsigned threads_left(void) {
   unsigned n;
@@ -63,7 +56,7 @@ static unsigned threads_left(void) {
   return n;
 }
 
-static void show(const struct series *series, void *data) {
+static void show_one(const struct series *series, void *data) {
   fprintf(stderr, "read %u: %s", *(const unsigned *)data, series->id);
   for (size_t i = 0; i < series->values_len; i++)
     fprintf(stderr, " %g", series_value(series, i));
@@ -97,7 +90,7 @@ static bool has_struck(const struct fate *fate) {
 
 static void begin(const struct scenario *scenario, struct fate *fate) {
   host_set_now(FAKE_BOOT_TIME + UPTIME);
-  host_set_interval(INTERVAL);
+  host_set_interval(LIFE_INTERVAL);
   host_load();
   if (fate->kind == FAULT_DISPATCH)
     host_refuse_dispatch(fate->nth);
@@ -115,7 +108,7 @@ static void read_and_judge(const struct scenario *scenario, struct fate *fate,
   if (*complaints != '\0')
     blame("read %u: %s", read, complaints);
   if (getenv("FAULTS_SHOW") != NULL)
-    series_each(getenv("FAULTS_SHOW"), show, &read);
+    series_each(getenv("FAULTS_SHOW"), show_one, &read);
   if (fate->kind == FAULT_NONE) {
     judge_keep(read);
     return;
@@ -155,7 +148,7 @@ static void live(const struct scenario *scenario, struct fate *fate) {
   for (unsigned read = 1; read <= scenario->reads; read++) {
     scenario->change(read);
     if (!scenario->real)
-      fault_set_uptime(UPTIME + read * INTERVAL);
+      fault_set_uptime(UPTIME + read * LIFE_INTERVAL);
     read_and_judge(scenario, fate, read);
   }
   if (fate->kind != FAULT_NONE)

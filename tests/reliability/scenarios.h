@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /* Seconds; long, so that a busy machine is not late. */
-#define INTERVAL 60
+#define LIFE_INTERVAL 60
 
 struct scenario {
   const char *name;
