@@ -16,7 +16,8 @@
 int helper_start(pthread_t *thread, const char *name, size_t stack,
                  void *(*run)(void *), void *argument);
 
-/* Whether it sleeps: it neither runs nor waits for a CPU. */
+/* Whether it sleeps: it neither runs nor waits for a CPU.  True as well where
+ * that cannot be read. */
 bool helper_sleeps(pid_t tid);
 
 /* How long it has run and waited for a CPU; 0 where the kernel does not say. */

@@ -31,7 +31,7 @@ struct worker {
   struct slow_read *reads; /* the helper's while done < count */
   size_t done, count;
   bool quit;
-  bool left_behind; /* the batch went on without it: reads are its to free */
+  bool left_behind; /* the batch went on without it */
   bool returned;    /* left behind, and over: may be joined */
   bool orphaned;    /* nobody will join: it frees itself */
 };
@@ -189,8 +189,6 @@ static void worker_free(struct worker *worker) {
 
 /* Called with the lock; the thread ends after it. */
 static void come_back(struct worker *worker) {
-  free(worker->reads);
-  worker->reads = NULL;
   worker->returned = true;
   bool orphaned = worker->orphaned;
   pthread_mutex_unlock(&worker->lock);
@@ -235,12 +233,13 @@ static struct worker *worker_new(int root_fd) {
   pthread_mutex_init(&worker->lock, NULL);
   pthread_cond_init(&worker->wake, NULL);
   helper_condition_init(&worker->finished);
-  if (helper_start(&worker->thread, "proctrace-slow", WORKER_STACK, work,
-                   worker) != 0) {
-    worker_free(worker);
-    return NULL;
-  }
-  return worker;
+  int error = helper_start(&worker->thread, "proctrace-slow", WORKER_STACK,
+                           work, worker);
+  if (error == 0)
+    return worker;
+  worker_free(worker);
+  errno = error;
+  return NULL;
 }
 
 void patience_begin(struct patience *patience, unsigned interval_ms) {
@@ -386,10 +385,14 @@ static bool is_held_up(struct slowread *slow, struct worker *worker,
   helper_wait_until(&worker->finished, &worker->lock, until);
   int64_t waited = monotonic_ns() - began;
   bool over = began + waited >= until && worker->done == before;
-  bool held_up = over && (endless || sleeps(worker));
-  if (!endless && !slow->bounded)
-    waited =
-        held_up || !over ? waited - (helper_busy_ns(worker->tid) - busy) : 0;
+  /* sleeps() lets go of the lock: it may have gone on since. */
+  bool held_up = over && (endless || sleeps(worker)) && worker->done == before;
+  if (!endless && !slow->bounded) {
+    int64_t worked = helper_busy_ns(worker->tid) - busy;
+    if (worked < 0) /* the kernel does not say, for want of a descriptor */
+      worked = 0;
+    waited = held_up || !over ? waited - worked : 0;
+  }
   if (waited > 0)
     patience->left_ns -= waited;
   return held_up;
@@ -415,28 +418,18 @@ static bool wait_for(struct slowread *slow, struct slow_batch *batch,
   return true;
 }
 
-/*
- * Go on without a helper that hangs, with a copy of what it has read: the old
- * array is still its own.  Returns the index behind the target given up.
- */
+/* Go on without a helper that hangs: it has a copy of what it reads.  Returns
+ * the index behind the target given up. */
 static size_t leave_behind(struct slowread *slow, struct slow_batch *batch) {
   struct worker *worker = slow->worker;
   size_t stuck = worker->done;
-  struct slow_read *copy = calloc(batch->capacity, sizeof(*copy));
-  if (copy == NULL) { /* nothing of this batch, then; the helper frees it */
-    for (size_t i = 0; i < stuck; i++)
-      free_read(&batch->reads[i]);
-    batch->count = batch->capacity = stuck = 0;
-  } else {
-    memcpy(copy, batch->reads, batch->count * sizeof(*copy));
-    copy[stuck].error = ETIMEDOUT;
-  }
-  pid_t pid = worker->reads[worker->done].pid;
+  pid_t pid = batch->reads[stuck].pid;
+  batch->reads[stuck].error = ETIMEDOUT;
   slow->hanging_on[slow->left_behinds] = pid;
   slow->owners[slow->left_behinds] = owner_of(slow, pid);
   slow->left_behind[slow->left_behinds++] = worker;
   worker->left_behind = true;
-  batch->reads = copy;
+  worker->reads = NULL;
   pthread_mutex_unlock(&worker->lock);
   slow->worker =
       slow->left_behinds < MAX_LEFT_BEHIND ? worker_new(slow->root_fd) : NULL;
