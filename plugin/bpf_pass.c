@@ -414,9 +414,9 @@ static field_set fields_of(unsigned groups) {
               : 0);
 }
 
-static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
-                         size_t index) {
-  const struct process_seen *process = &pass->processes.processes[index];
+static void tell_threads(const struct bpf_pass *pass,
+                         const struct process_seen *process,
+                         struct snapshot *snapshot, size_t index) {
   snapshot->tasks[index].first_thread = (uint32_t)snapshot->thread_count;
   for (uint32_t i = process->first_thread; i != 0;
        i = pass->threads.threads[i - 1].next) {
@@ -427,8 +427,10 @@ static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
       continue;
     }
     struct task *thread = snapshot_add_thread(snapshot);
-    if (thread == NULL)
+    if (thread == NULL) {
+      snapshot->losses[LOSS_FAILED]++;
       return;
+    }
     struct task *task = &snapshot->tasks[index];
     task->threads++;
     thread->pid = seen->tid;
@@ -452,11 +454,11 @@ static void tell_threads(struct bpf_pass *pass, struct snapshot *snapshot,
 
 /* The pass has seen which threads they are; what else there is to say of them
  * stands in /proc. */
-static void look_at_sleepers(struct bpf_pass *pass, struct snapshot *snapshot,
-                             size_t index) {
+static void look_at_sleepers(const struct bpf_pass *pass,
+                             const struct process_seen *process,
+                             struct snapshot *snapshot, size_t index) {
   if (snapshot->tasks[index].value[FIELD_BLOCKED] == 0)
     return;
-  const struct process_seen *process = &pass->processes.processes[index];
   for (uint32_t i = process->first_thread; i != 0;
        i = pass->threads.threads[i - 1].next) {
     const struct thread_seen *thread = &pass->threads.threads[i - 1];
@@ -468,14 +470,18 @@ static void look_at_sleepers(struct bpf_pass *pass, struct snapshot *snapshot,
 unsigned bpf_pass_reveal(struct bpf_pass *pass, struct snapshot *snapshot,
                          size_t index, unsigned wanted) {
   struct task *task = &snapshot->tasks[index];
-  const struct process_seen *process = &pass->processes.processes[index];
+  size_t place = index;
+  /* Some may have been taken out of the snapshot since, for want of memory. */
+  const struct process_seen *process = find_process(pass, task->pid, &place);
+  if (process == NULL)
+    return wanted & ~task->tried;
   unsigned fresh = wanted & process->given & ~task->tried;
   task->tried |= fresh;
   task->valid |= fields_of(fresh) & process->found;
   if (fresh & GROUP_THREADS)
-    tell_threads(pass, snapshot, index);
+    tell_threads(pass, process, snapshot, index);
   if (fresh & GROUP_BLOCKED)
-    look_at_sleepers(pass, snapshot, index);
+    look_at_sleepers(pass, process, snapshot, index);
   return wanted & ~task->tried;
 }
 

@@ -15,6 +15,7 @@ void channels_begin(struct channels *channels) {
       channels->list[kept++] = channel;
   }
   channels->count = kept;
+  channels->missing = false;
 }
 
 static struct channel *find_or_add(struct channels *channels,

@@ -23,6 +23,7 @@ struct channel {
 struct channels {
   struct channel *list;
   size_t count;
+  bool missing; /* in this interval some could not be read */
 };
 
 /* A new interval: nobody sleeps anywhere yet. */

@@ -25,6 +25,8 @@ static void identify_user(struct procfs *procfs, struct snapshot *snapshot,
              (status.has & STATUS_USER)) {
     facts->user = status.user;
     facts->known |= FACT_USER;
+  } else {
+    cannot_tell(procfs, snapshot, EBADMSG, LOSS_FAILED, FACT_USER, facts);
   }
 }
 

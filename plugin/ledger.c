@@ -90,6 +90,8 @@ static void enter_channels(struct account *account, struct task *task,
     if (!channels_add(&tally->channels, wchan))
       snapshot->losses[LOSS_FAILED]++;
   }
+  account->channels.missing = task->wchan_missing;
+  tally->channels.missing |= task->wchan_missing;
 }
 
 /* How much of its growth was counted before, in a child; see below. */

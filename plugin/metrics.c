@@ -332,7 +332,7 @@ const struct loss_text loss_texts[LOSS_COUNT] = {
     [LOSS_FAILED] = {"operations", "dropped_failed",
                      "some files of /proc could not be read"},
     [LOSS_MEMORY] = {"operations", "dropped_memory",
-                     "out of memory: some processes are left out"},
+                     "out of memory: some processes or values are left out"},
     [LOSS_MAX_PROCESSES] = {"operations", "dropped_max_processes",
                             "more processes are selected than MaxProcesses: "
                             "the others count in their groups alone"},

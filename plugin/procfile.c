@@ -50,7 +50,8 @@ static bool reserve(struct text *text, size_t capacity) {
 }
 
 bool error_may_pass(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
+  return error == EMFILE || error == ENFILE || error == ENOMEM ||
+         error == EIO || error == EBADMSG;
 }
 
 static ssize_t read_once(int fd, char *data, size_t size) {

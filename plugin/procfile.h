@@ -28,8 +28,8 @@ struct text {
 void proc_path(char path[PROC_PATH_SIZE], pid_t pid, pid_t tid,
                const char *name);
 
-/* An errno of this daemon or machine, and not of the file: no memory, no
- * descriptor. */
+/* An error of this daemon or machine, and not of the file: no memory, no
+ * descriptor, nothing (EIO) or only a part of it (EBADMSG) was read. */
 bool error_may_pass(int error);
 
 /*

@@ -301,12 +301,9 @@ static void detail_one(struct procfs *procfs, struct snapshot *snapshot,
       .wanted = wanted,
       .living = find_living(procfs, &snapshot->tasks[index]),
   };
-  if (r.known == NULL) {
-    count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
-    return;
-  }
-  if (is_late(procfs)) {
-    count_loss(procfs, snapshot, ETIME, LOSS_FAILED);
+  if (r.known == NULL || is_late(procfs)) {
+    task_of(&r)->wchan_missing |= (wanted & GROUP_WCHAN) != 0;
+    count_loss(procfs, snapshot, r.known == NULL ? ENOMEM : ETIME, LOSS_FAILED);
     return;
   }
   if (wanted & GROUP_BASIC) /* it is watched: for the next scan */

@@ -79,11 +79,14 @@ void log_line(enum log_level level, const char *format, ...) {
   plugin_log(severities[level], "proctrace: %s", line);
 }
 
-static void take_losses(struct snapshot *snapshot,
-                        const struct selection *selection) {
-  snapshot->losses[LOSS_MEMORY] += selection->no_memory;
-  snapshot->losses[LOSS_MAX_PROCESSES] += selection->not_reported;
-  snapshot->losses[LOSS_MAX_GROUPS] += selection->no_group;
+/* All that this read has lost. */
+static void take_losses(struct proctrace *p) {
+  uint64_t *losses = p->snapshot.losses;
+  losses[LOSS_MEMORY] += p->selection->no_memory;
+  losses[LOSS_MAX_PROCESSES] += p->selection->not_reported;
+  losses[LOSS_MAX_GROUPS] += p->selection->no_group;
+  for (int i = 0; i < LOSS_COUNT; i++)
+    p->report.losses[i] += losses[i];
 }
 
 /* One line for each kind of loss, at its first time. */
@@ -111,13 +114,13 @@ static void say_overrun(struct proctrace *p, double took) {
 /* --- read --- */
 
 static void read_pss(struct proctrace *p) {
-  pss_update(&p->pss, p->source, &p->snapshot, p->selection);
-  /* A round that takes longer than it should: collectd would miss its values
-   * if they promised to come more often. */
-  unsigned took = (unsigned)(p->pss.age * p->interval);
-  if (p->pss.complete)
+  struct pss *pss = &p->pss;
+  pss_update(pss, p->source, &p->snapshot, p->selection);
+  /* Rounds are of whole intervals, and may take longer than they should:
+   * collectd would miss their values if they promised to come more often. */
+  if (pss->complete)
     p->report.pss_interval =
-        took > options.pss_interval ? took : options.pss_interval;
+        p->interval * (pss->age > pss->intervals ? pss->age : pss->intervals);
 }
 
 /* The source may have other programs now, or none. */
@@ -186,6 +189,8 @@ static int proctrace_read(user_data_t *unused) {
     if (status != p->last_error)
       log_error("cannot read the processes: %s", strerror(-status));
     p->last_error = status;
+    p->snapshot.losses[LOSS_ENDED] += p->snapshot.ended_count;
+    take_losses(p);
     return 0;
   }
   p->last_error = 0;
@@ -197,7 +202,7 @@ static int proctrace_read(user_data_t *unused) {
   if (p->probes != NULL)
     probes_update(p->probes, p->selection, &p->snapshot);
   ledger_update(p->selection, &p->snapshot);
-  take_losses(&p->snapshot, p->selection);
+  take_losses(p);
   say_losses(p);
   report_send(&p->report, &p->snapshot, p->selection, p->probes,
               p->source->name, began);
@@ -326,7 +331,6 @@ static struct proctrace *proctrace_new(void) {
       .collect = options.collect,
       .per_group = options.per_group,
       .other = options.other,
-      .pss_interval = options.pss_interval,
       .probes = options.probes.wanted,
   };
   if (options.notify.gone != 0 || options.notify.blocked != 0) {
@@ -369,12 +373,12 @@ static int proctrace_config(oconfig_item_t *block) {
 void module_register(void);
 
 __attribute__((visibility("default"))) void module_register(void) {
-  options_init(&options);
   /* Refused, and complained of by collectd, where the plugin is there already,
    * under another name: that one reads, and its callbacks must stay. */
   if (plugin_register_complex_read(NULL, "proctrace", proctrace_read, 0,
                                    NULL) != 0)
     return;
+  options_init(&options);
   plugin_register_complex_config("proctrace", proctrace_config);
   plugin_register_init("proctrace", proctrace_init);
   plugin_register_shutdown("proctrace", proctrace_shutdown);

@@ -39,8 +39,7 @@ static void send_metric(struct sender *sender, const struct metric *metric,
   sender->list.meta = metric->fields[0] == FIELD_RUNNING ? sender->meta : NULL;
   bool rare = metric->group == GROUP_PSS;
   if (rare)
-    sender->list.interval =
-        TIME_T_TO_CDTIME_T((time_t)sender->report->pss_interval);
+    sender->list.interval = DOUBLE_TO_CDTIME_T(sender->report->pss_interval);
   send_list(sender, metric->type, type_instance, values, n);
   if (rare)
     sender->list.interval = 0;
@@ -63,6 +62,9 @@ static void send_metrics(struct sender *sender, enum scope scope,
 static void send_channels(struct sender *sender,
                           const struct channels *channels) {
   for (size_t i = 0; i < channels->count; i++) {
+    /* Whether nobody sleeps there is not known. */
+    if (channels->missing && channels->list[i].threads == 0)
+      continue;
     char type_instance[DATA_MAX_NAME_LEN];
     snprintf(type_instance, sizeof(type_instance), "wchan-%s",
              channels->list[i].name);
@@ -275,13 +277,6 @@ static double seconds_since(int64_t began) {
   return (double)(monotonic_ns() - began) / 1e9;
 }
 
-/* What this read lost is counted now, so that it is told now. */
-static void add_up_losses(struct report *report,
-                          const struct snapshot *snapshot) {
-  for (int i = 0; i < LOSS_COUNT; i++)
-    report->losses[i] += snapshot->losses[i];
-}
-
 static void send_losses(struct sender *sender,
                         const struct snapshot *snapshot) {
   const struct report *report = sender->report;
@@ -319,7 +314,6 @@ void report_send(struct report *report, const struct snapshot *snapshot,
   struct sender sender = {.report = report,
                           .probes = probes,
                           .list = {.plugin = "proctrace", .time = cdtime()}};
-  add_up_losses(report, snapshot);
   send_processes(&sender, snapshot, selection, source_name);
   send_groups(&sender, selection);
   if (report->other)

@@ -15,10 +15,10 @@ struct report {
   /* What to tell. */
   unsigned collect; /* field groups */
   bool per_group, other;
-  unsigned pss_interval; /* seconds, for PSS value lists */
-  unsigned probes;       /* PROBE_BIT() of those that are wanted */
+  double pss_interval; /* seconds, for PSS value lists */
+  unsigned probes;     /* PROBE_BIT() of those that are wanted */
 
-  /* What it costs and loses, told as self; counted since the start. */
+  /* What was lost since the start, this read's losses and all; told as self. */
   uint64_t losses[LOSS_COUNT];
   uint64_t not_dispatched;
 };

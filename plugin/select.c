@@ -423,6 +423,13 @@ static void find_uncertain(struct selection *selection) {
       selection->gone[i]->group->uncertain = true;
 }
 
+static void mark_used(const struct member *member) {
+  struct group *used[] = {member->own, member->birth_group, member->group};
+  for (int i = 0; i < 3; i++)
+    if (used[i] != NULL)
+      used[i]->in_use = true;
+}
+
 static void count_members(struct selection *selection) {
   for (size_t i = 0; i < selection->group_count; i++) {
     selection->groups[i]->processes = 0;
@@ -431,15 +438,15 @@ static void count_members(struct selection *selection) {
   selection->watched_count = 0;
   for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];
-    struct group *used[] = {member->own, member->birth_group, member->group};
-    for (int j = 0; j < 3; j++)
-      if (used[j] != NULL)
-        used[j]->in_use = true;
+    mark_used(member);
     if (member->group == NULL)
       continue;
     member->group->processes++;
     selection->watched[selection->watched_count++] = i;
   }
+  /* Who is gone may have been missed, and come back. */
+  for (size_t i = 0; i < selection->gone_count; i++)
+    mark_used(selection->gone[i]);
   find_uncertain(selection);
   for (size_t i = 0; i < selection->watched_count; i++) {
     struct member *member = selection->members[selection->watched[i]];

@@ -117,7 +117,7 @@ struct selection {
   unsigned interval;     /* counts them */
   size_t reported;       /* processes with series of their own */
   uint64_t not_reported; /* in this interval, for want of MaxProcesses */
-  uint64_t no_memory;    /* processes passed over in this interval */
+  uint64_t no_memory;    /* what was left out for want of it */
   uint64_t no_group;     /* for want of MaxProcesses, which bounds groups too */
   bool complete;         /* the last scan listed every process */
   uint64_t scanned_at;   /* clock ticks since boot when it began */

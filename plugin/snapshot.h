@@ -179,7 +179,7 @@ enum loss {
   LOSS_DESCRIPTORS,    /* EMFILE, ENFILE */
   LOSS_ENDED,          /* more processes ended than could be kept */
   LOSS_FAILED,        /* any other error: EIO, no memory, text not understood */
-  LOSS_MEMORY,        /* none for a process */
+  LOSS_MEMORY,        /* none for a process, a group, their books */
   LOSS_MAX_PROCESSES, /* the bounds that options set */
   LOSS_MAX_THREADS,
   LOSS_MAX_GROUPS,

@@ -21,8 +21,8 @@ enum fact {
 
 struct facts {
   unsigned known;   /* which of the below could be read */
-  unsigned failed;  /* which could not, by an error that may pass: no memory, no
-                       descriptor; it pays to ask again */
+  unsigned failed;  /* which could not, by an error that may pass, see
+                       error_may_pass(): it pays to ask again */
   char *cmdline;    /* arguments joined by blanks, at most 4095 bytes; "" for a
                        kernel thread */
   char *cgroups;    /* the lines of /proc/<pid>/cgroup */

@@ -280,23 +280,33 @@ void take_thread_reads(struct procfs *procfs, struct snapshot *snapshot) {
   procfs->scan_batch.count = 0;
 }
 
-/* What comes with a sleep: false where the thread does not sleep any more. */
+/* What comes with a sleep: false where the thread does not sleep any more, or
+ * cannot be read. */
 static bool read_sleep(struct procfs *procfs, struct snapshot *snapshot,
                        struct sleeper *sleeper) {
   char path[PROC_PATH_SIZE];
   struct status_text status;
   proc_path(path, sleeper->pid, sleeper->tid, "status");
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
-  if (n < 0)
+  if (n < 0) {
     count_loss(procfs, snapshot, (int)-n, LOSS_PROCESS_DENIED);
-  if (n < 0 || !parse_status(procfs->text.data, (size_t)n, &status) ||
-      (status.has & STATUS_SWITCHES) != STATUS_SWITCHES || status.state != 'D')
+    return false;
+  }
+  if (!parse_status(procfs->text.data, (size_t)n, &status) ||
+      (status.has & STATUS_SWITCHES) != STATUS_SWITCHES) {
+    count_loss(procfs, snapshot, EBADMSG, LOSS_FAILED);
+    return false;
+  }
+  if (status.state != 'D')
     return false;
   sleeper->switches = status.voluntary + status.involuntary;
   proc_path(path, sleeper->pid, sleeper->tid, "comm");
   n = proc_read(procfs->root_fd, path, &procfs->text);
-  if (n < 1)
+  if (n < 1) {
+    count_loss(procfs, snapshot, n < 0 ? (int)-n : EBADMSG,
+               LOSS_PROCESS_DENIED);
     return false;
+  }
   procfs->text.data[n - 1] = '\0'; /* a line */
   snprintf(sleeper->comm, COMM_SIZE, "%s", procfs->text.data);
   return true;
@@ -309,13 +319,14 @@ static void read_sleepers_wchan(struct procfs *procfs,
   if (!slow_batch_add(&own, (struct slow_read){.kind = SLOW_WCHAN,
                                                .pid = sleeper->pid,
                                                .tid = sleeper->tid,
-                                               .fd = -1}))
+                                               .fd = -1})) {
+    count_loss(procfs, snapshot, ENOMEM, LOSS_FAILED);
     return;
+  }
   bool ignored = false;
   slowread_start(procfs->scanner, &own);
   slowread_finish(procfs->scanner, &own);
-  if (own.count == 1)
-    take_symbol(procfs, snapshot, own.reads, sleeper->wchan, &ignored);
+  take_symbol(procfs, snapshot, own.reads, sleeper->wchan, &ignored);
   free(own.reads);
 }
 
@@ -371,19 +382,21 @@ static void keep_bases(struct known *known, const struct thread_base *bases,
 /*
  * A thread that ends while the kernel lists the others makes it pass one over
  * (it goes on by position).  Those that were there at the last look are looked
- * for as well; who is gone indeed says so when it is read.
+ * for as well; who is gone indeed says so when it is read.  False: no memory.
  */
-static void add_known_threads(const struct reading *r) {
+static bool add_known_threads(const struct reading *r) {
   struct proc_numbers *tids = &r->procfs->tids;
   size_t listed = tids->count, at = 0;
   for (size_t i = 0; i < r->known->thread_count; i++) {
     pid_t tid = r->known->threads[i].tid;
     while (at < listed && tids->numbers[at] < tid)
       at++;
-    if (at == listed || tids->numbers[at] != tid)
-      proc_numbers_add(tids, tid);
+    if ((at == listed || tids->numbers[at] != tid) &&
+        !proc_numbers_add(tids, tid))
+      return false;
   }
   proc_numbers_sort(tids);
+  return true;
 }
 
 /* The threads to read, into procfs->tids. */
@@ -397,10 +410,13 @@ static bool list_threads(const struct reading *r, bool single) {
     char path[PROC_PATH_SIZE];
     proc_path(path, task->pid, 0, "task");
     int status = proc_list(procfs->root_fd, path, &procfs->tids);
+    proc_numbers_sort(&procfs->tids);
+    if (status != -ENOMEM && !add_known_threads(r))
+      status = -ENOMEM;
     if (status != 0)
       count_reading_loss(r, -status);
-    proc_numbers_sort(&procfs->tids);
-    add_known_threads(r);
+    if (status == -ENOMEM) /* of some threads there is nothing to tell */
+      return false;
   }
   size_t count = procfs->tids.count;
   if (make_room(procfs->scratch, procfs->scratch_capacity, count) &&
@@ -431,10 +447,11 @@ static void enter_thread(const struct reading *r, bool single,
   char state = single ? task->state : look->state;
   if ((r->wanted & GROUP_STATE) && state != '\0')
     count_state(task, state);
-  task->wchan_missing |= state == '\0';
-  if ((r->wanted & GROUP_WCHAN) && sleeps(state))
-    task->wchan_missing |= !read_later(r->procfs, r->snapshot, SLOW_WCHAN,
-                                       r->known->pid, base->tid, r->index);
+  if (r->wanted & GROUP_WCHAN)
+    task->wchan_missing |=
+        state == '\0' ||
+        (sleeps(state) && !read_later(r->procfs, r->snapshot, SLOW_WCHAN,
+                                      r->known->pid, base->tid, r->index));
   if ((r->wanted & GROUP_BLOCKED) && state == 'D')
     procfs_look_at_sleeper(&r->procfs->source, r->snapshot, r->known->pid,
                            base->tid);
@@ -459,8 +476,10 @@ void read_threads(const struct reading *r) {
     look_at_thread(r, 0, &shown);
     return;
   }
-  if (!list_threads(r, single))
+  if (!list_threads(r, single)) {
+    task->wchan_missing |= (wanted & GROUP_WCHAN) != 0;
     return;
+  }
   if (wanted & GROUP_THREADS)
     task->first_thread = (uint32_t)r->snapshot->thread_count;
   unsigned valid = 0, known = ~0u;

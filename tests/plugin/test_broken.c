@@ -62,6 +62,42 @@ static void nonsense_in_each_file(void **state) {
   assert_true(host_log_count(ANY_SEVERITY, "") < 10);
 }
 
+/* That nobody sleeps in a channel is said of those that were looked at. */
+static void a_wait_channel_that_cannot_be_read(void **state) {
+  (void)state;
+  struct fake_process *p = fake_process(7, "w", .wchan = "do_wait");
+  fake_process(8, "w", .wchan = "pipe_read");
+  start("Process 'w'; Collect 'state' 'wchan'");
+  read_once();
+  sent("w/threads-wchan-do_wait", 1);
+  fake_unreadable(p, "wchan");
+  read_once();
+  not_sent("w-7/threads-wchan-*");
+  not_sent("w/threads-wchan-do_wait");
+  sent("w/threads-wchan-pipe_read", 1);
+}
+
+/* It keeps its groups, be it that they have nobody else: a child of the first
+ * rule that the second one would name. */
+static void one_that_a_scan_misses(void **state) {
+  (void)state;
+  fake_process(7, "parent");
+  struct fake_process *child =
+      fake_process(8, "w", .ppid = 7, .cmdline = "w --mail", .rss_kib = 100);
+  start("<Select 'tree'>; Process 'parent'; Children true; </Select>;"
+        "ProcessMatch 'w-\\\\1' 'w --([a-z]+)'");
+  read_times(15);
+  sent("tree-8/ps_rss", 100 * 1024);
+  fake_unreadable(child, "stat");
+  read_once();
+  not_sent("tree-8/*");
+  rmdir(fake_path(child, "stat"));
+  fake_file(child, "stat", "");
+  fake_update(child);
+  read_times(3);
+  sent("tree-8/ps_rss", 100 * 1024);
+}
+
 /* What a kernel without the feature does not have. */
 static void files_that_are_not_there(void **state) {
   (void)state;
@@ -185,6 +221,8 @@ static void a_host_in_ruins(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(nonsense_in_each_file),
+      TEST(a_wait_channel_that_cannot_be_read),
+      TEST(one_that_a_scan_misses),
       TEST(files_that_are_not_there),
       TEST(processes_that_vanish),
       TEST(processes_that_vanish_half_way),

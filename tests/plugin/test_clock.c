@@ -68,7 +68,7 @@ static void a_day_without_a_read(void **state) {
 }
 
 /* What another interval means for counters: nothing; and for PSS, which is told
- * in intervals of its own, the next multiple. */
+ * in intervals of its own, the nearest number of whole ones. */
 static void another_interval(void **state) {
   (void)state;
   given_one("Process 'w'");
@@ -78,7 +78,8 @@ static void another_interval(void **state) {
   read_once();
   sent("w-7/io_octets", 10, 0);
   sent("w-7/bytes-pss", 0);
-  assert_true(CDTIME_T_TO_DOUBLE(series_find("w-7/bytes-pss")->interval) == 90);
+  assert_true(CDTIME_T_TO_DOUBLE(series_find("w-7/bytes-pss")->interval) ==
+              120);
   it_works();
   read_once();
   sent("w-7/io_octets", 1010, 0);

@@ -359,6 +359,19 @@ static void top_by_each(void **state) {
   not_sent("p-15/*");
 }
 
+/* What Top asks of all processes is not all that is read of the chosen. */
+static void top_leaves_wait_channels_alone(void **state) {
+  (void)state;
+  struct fake_process *p = fake_process(7, "w", .wchan = "do_wait");
+  fake_thread(p, 8, "other", .wchan = "do_wait");
+  start("<Top 'busy'>;Count 1;By 'wait';</Top>;Collect 'state' 'wchan'");
+  read_once();
+  p->wait += 900000000;
+  fake_update(p);
+  read_once();
+  sent("w-7/threads-wchan-do_wait", 2);
+}
+
 static void top_counts_the_interval_not_the_past(void **state) {
   (void)state;
   given_a_crowd();
@@ -587,6 +600,7 @@ int main(void) {
       TEST(the_second_sight_looks_again),
       TEST(a_new_process_is_found_at_the_next_read),
       TEST(top_by_each),
+      TEST(top_leaves_wait_channels_alone),
       TEST(top_counts_the_interval_not_the_past),
       TEST(who_was_chosen_stays),
       TEST(top_is_the_default),
