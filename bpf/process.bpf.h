@@ -91,6 +91,7 @@ static __always_inline void set_dead_threads(struct process_record *out,
   out->cpu.runtime = signal->sum_sched_runtime;
   out->minflt = signal->min_flt;
   out->majflt = signal->maj_flt;
+  out->reaped_minflt = signal->cmin_flt; /* grows together with ioac */
   out->voluntary = signal->nvcsw;
   out->involuntary = signal->nivcsw;
   if (bpf_core_field_exists(signal->ioac.read_bytes)) {
@@ -117,7 +118,6 @@ static __always_inline void set_identity(struct process_record *out,
   out->kernel_pid = leader->tgid;
   out->cpu.shown_utime = signal->prev_cputime.utime;
   out->cpu.shown_stime = signal->prev_cputime.stime;
-  out->reaped_minflt = signal->cmin_flt;
   copy_comm(out->comm, leader);
 }
 
