@@ -8,6 +8,7 @@
 #   ok "text" command args...   # passes if the command succeeds
 #   is "$got" "$want" "text"
 #   skip "text" "reason"        # one test; skip_all "reason" ends the script
+#   skip_each "reason" "text" "text" ...
 #   spawn command args...       # background process, its id in $spawned
 #   tmpdir                      # private directory, its name in $tmp
 #   wait_for 10 command args... # until it succeeds, at most 10 seconds
@@ -65,6 +66,13 @@ is() { # GOT WANT TEXT
 skip() { # TEXT REASON
   tap_count=$((tap_count + 1))
   echo "ok $tap_count - $1 # SKIP $2"
+}
+
+skip_each() { # REASON TEXT...
+  local text
+  for text in "${@:2}"; do
+    skip "$text" "$1"
+  done
 }
 
 skip_all() { # REASON

@@ -59,6 +59,7 @@ start_included() { # LINES
 	LoadPlugin unixsock
 	<Plugin unixsock>
 	  SocketFile "$tmp/socket"
+	  SocketGroup "$(id -gn)" # there may be none of collectd's name
 	  SocketPerms "0600"
 	</Plugin>
 	$1

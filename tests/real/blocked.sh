@@ -29,17 +29,13 @@ is "$(value "$at" idlers ps_count)" 4 "the others' values arrive"
 is "$(value "$at" "mmaphold$me-$held" ps_count 2)" 2 \
   "and those of the process itself that need no lock"
 is "$(value "$at" "mmaphold$me-$held" bytes-pss)" "" "not those that do"
-# All waiting of one interval is at most half of it.
-ok "no read took as long as its interval" within \
-  "$(column self duration-read | sort -g | tail -n 1)" 0 0.8
-ok "a read a second" within "$(times | awk '
-  NR > 1 && $1 - last > most {most = $1 - last} {last = $1} END {print most}'
-)" 0.5 1.5
+ok "reads are on time" reads_are_on_time
+ok "one a second" a_read_a_second
 ok "self counts what got stuck" within \
   "$(values "$at" self | awk '/stuck/ {print $3}')" 1 1e9
 
 begin=$SECONDS
 collectd_stop
 is "$stopped" 0 "collectd ends well while the lock is held"
-ok "and at once" within $((SECONDS - begin)) 0 4
+ok "and at once" within $((SECONDS - begin)) 0 20
 finish

@@ -14,6 +14,8 @@
 #   values "$at" INSTANCE       # "<type>[-<instance>] <column> <value>" lines
 #   value "$at" INSTANCE SERIES [COLUMN]
 #   column INSTANCE SERIES [COLUMN]    # all values ever written, in order
+#   own SERIES                  # of self: the newest value
+#   lost                        # so far, by kind: "late 12 ended 3", or nothing
 #   logged PATTERN              # lines of the log that match
 #   complaints                  # errors and warnings in it
 #   proc_values PID             # the same lines as `values`, from /proc itself
@@ -72,9 +74,12 @@ collectd_spawn() { # stdin: the plugin's configuration
   collectd=$spawned
 }
 
+# Where reads may take longer than their interval, tests are more patient.
+patience=20
+
 collectd_start() { # stdin: the plugin's configuration
   collectd_spawn
-  wait_for 10 reads_since 0 2 && return
+  wait_for "$patience" reads_since 0 2 && return
   diag "collectd does not read"$'\n'"$(tail -n 5 "$tmp/log")"
   return 1
 }
@@ -121,7 +126,7 @@ reads_since() { # TIME COUNT
 next_read() {
   local now
   now=$(date +%s.%N)
-  wait_for 20 reads_since "$now" 2 || diag "no read since $now"
+  wait_for "$patience" reads_since "$now" 2 || diag "no read since $now" >&2
   times | awk -v since="$now" '$1 > since {print; exit}'
 }
 
@@ -146,6 +151,37 @@ value() { # TIME INSTANCE SERIES [COLUMN]
 column() { # INSTANCE SERIES [COLUMN]
   cat "$csv/proctrace-$1/$2"-[0-9][0-9][0-9][0-9]-* 2>/dev/null |
     grep -v epoch | cut -d, -f"$((${3:-1} + 1))"
+}
+
+own() { # SERIES
+  column self "$1" | tail -n 1 | sed 's/\.0*$//'
+}
+
+lost() {
+  local file kind
+  for file in "$csv"/proctrace-self/operations-dropped_*; do # a file each day
+    kind=${file##*dropped_}
+    echo "${kind%%-*} $(tail -n 1 "$file" | cut -d, -f2)"
+  done | awk '{last[$1] = $2}
+    END {for (kind in last) if (last[kind] > 0) print kind, last[kind]}' |
+    sort | tr '\n' ' ' | sed 's/ $//'
+}
+
+quantile() { # SHARE of the numbers on stdin that are no greater
+  sort -g | awk -v share="$1" '
+    {value[NR] = $1}
+    END {if (NR > 0) printf "%.3f", value[int(1 + share * (NR - 1))]}'
+}
+
+# All waiting of one interval is at most half of it. Who waits longer does so
+# each time; a machine that is busy itself makes one late.
+reads_are_on_time() {
+  within "$(column self duration-read | quantile 0.8)" 0 0.8
+}
+
+a_read_a_second() {
+  within "$(times | awk 'NR > 1 {print $1 - last} {last = $1}' |
+    quantile 0.5)" 0.9 1.1
 }
 
 never_falls() { # INSTANCE SERIES [COLUMN]

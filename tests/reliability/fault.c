@@ -226,28 +226,27 @@ void free(void *block) {
 
 /* --- files --- */
 
-static mode_t mode_of(int flags, va_list arguments) {
-  return flags & (O_CREAT | __O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+static int open_at(int directory, const char *path, int flags, va_list more) {
+  if (strikes(FAULT_OPEN))
+    return -1;
+  mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(more, mode_t) : 0;
+  return NEXT(openat)(directory, path, flags, mode);
 }
 
 int open(const char *path, int flags, ...) {
-  if (strikes(FAULT_OPEN))
-    return -1;
-  va_list arguments;
-  va_start(arguments, flags);
-  mode_t mode = mode_of(flags, arguments);
-  va_end(arguments);
-  return NEXT(open)(path, flags, mode);
+  va_list more;
+  va_start(more, flags);
+  int fd = open_at(AT_FDCWD, path, flags, more);
+  va_end(more);
+  return fd;
 }
 
 int openat(int directory, const char *path, int flags, ...) {
-  if (strikes(FAULT_OPEN))
-    return -1;
-  va_list arguments;
-  va_start(arguments, flags);
-  mode_t mode = mode_of(flags, arguments);
-  va_end(arguments);
-  return NEXT(openat)(directory, path, flags, mode);
+  va_list more;
+  va_start(more, flags);
+  int fd = open_at(directory, path, flags, more);
+  va_end(more);
+  return fd;
 }
 
 FILE *fopen(const char *path, const char *mode) {

@@ -143,6 +143,13 @@ static void keep(const struct series *series, void *data) {
 
 void judge_keep(unsigned read) { series_each("*", keep, &read); }
 
+bool judge_has(unsigned read, const char *pattern) {
+  for (size_t i = 0; i < shared->reads[read].count; i++)
+    if (fnmatch(pattern, shared->reads[read].series[i].id, 0) == 0)
+      return true;
+  return false;
+}
+
 struct comparison {
   unsigned read;
   bool over;

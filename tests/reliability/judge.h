@@ -35,6 +35,9 @@ void judge_begin(const struct scenario *scenario, enum fault kind, int error);
 /* The values of the read that has just been are the right ones: keep them. */
 void judge_keep(unsigned read);
 
+/* Whether values were kept whose identifiers fit. */
+bool judge_has(unsigned read, const char *pattern);
+
 /*
  * Hold them against those: `whole` where the configuration is what it should
  * be; `over` where the fault is so long ago that nothing may be missing.

@@ -23,6 +23,7 @@ situations=${LOAD_ONLY:-$all}
 sources=${LOAD_SOURCES:-bpf procfs}
 forks_seconds=${LOAD_SECONDS:-600}
 hz=$(getconf CLK_TCK)
+patience=120
 self=$(realpath "$0")
 rows=()
 declare -A counting # process ids by name
@@ -61,23 +62,6 @@ reads_between() { # TIME TIME: how long each took
     awk -F, -v from="$1" -v to="$2" '$1 > from && $1 <= to {print $2}'
 }
 
-of_sorted() { # SHARE: 0 the least, 1 the most
-  sort -n | awk -v share="$1" '
-    {value[NR] = $1}
-    END {printf "%.3f", value[int(1 + share * (NR - 1))]}'
-}
-
-# What was lost so far, by kind: "late 12 ended 3", or nothing.
-lost() {
-  local file kind
-  for file in "$csv"/proctrace-self/operations-dropped_*; do # a file each day
-    kind=${file##*dropped_}
-    echo "${kind%%-*} $(tail -n 1 "$file" | cut -d, -f2)"
-  done | awk '{last[$1] = $2}
-    END {for (kind in last) if (last[kind] > 0) print kind, last[kind]}' |
-    sort | tr '\n' ' ' | sed 's/ $//'
-}
-
 # SECONDS of reads. Memory is looked at after the first minute (where less than
 # two are measured, the first third), and five times until the end.
 measure() { # SECONDS
@@ -93,16 +77,12 @@ measure() { # SECONDS
   done
   reads=$(times | awk -v from="$from" '$1 > from' | wc -l)
   cpu=$((($(cpu_ms) - before) / (reads > 0 ? reads : 1)))
-  median=$(reads_between "$from" 9e9 | of_sorted 0.5)
-  longest=$(reads_between 0 9e9 | of_sorted 1)
+  median=$(reads_between "$from" 9e9 | quantile 0.5)
+  longest=$(reads_between 0 9e9 | quantile 1)
   memory_after=$settle
 }
 
 # --- a situation, with each source ---
-
-own() { # SERIES of self: the newest value
-  column self "$1" | tail -n 1 | sed 's/\.0*$//'
-}
 
 # collectd among all that goes on; csv has the instances that the expression
 # matches, whole: what a thousand files each second cost is not what is asked.
@@ -165,18 +145,19 @@ row() { # SITUATION SOURCE
 # What NAME needs has been started. With each source: collectd, then NAME_begin,
 # SECONDS of measuring, NAME_holds, which says whether what is told is true.
 watch() { # NAME TITLE SECONDS EXPRESSION; stdin: the plugin's lines
-  local name=$1 source config probed
+  local name=$1 source config probed why
   config=$(cat)
   for source in $sources; do
     label="$name, $source"
     probed=
     [ "$source" != bpf ] || probed=$probes
     observe "$source" "self|$4" <<<"$config$probed"
-    if [ "$source" = bpf ] && [ -z "$(own gauge-source_bpf)" ]; then
-      skip "$label" "$(logged 'values come from procfs' | cut -d ' ' -f 4-)"
+    if [ "$source" = bpf ] && why=$(logged 'values come from procfs'); then
+      skip "$label" "$(cut -d ' ' -f 4- <<<"$why")"
       collectd_stop
       continue
     fi
+    ok "$label: collectd reads" reads_since 0 2
     ! declare -F "${name}_begin" >/dev/null || "${name}_begin" "$source"
     measure "$3"
     all_threads=$(awk '{print $4}' /proc/loadavg | cut -d / -f 2)
@@ -226,9 +207,10 @@ crowd_start() {
     skip "$1" "kernel.pid_max cannot be raised"
     return 1
   fi
-  work idle 3600 19900 0 0 "crowd$me" || return 1
+  ok "$1: its processes start" work idle 3600 19900 0 0 "crowd$me" || return
   crowd=$worker
-  work idle 3600 "$threads" 999 0 "threaded$me" || return 1
+  ok "$1: and its threads" work idle 3600 "$threads" 999 0 "threaded$me" ||
+    return
   threaded=$worker
 }
 
@@ -256,10 +238,14 @@ counts_all() { # INSTANCE...
     within "$threads" $((all_threads * 99 / 100)) $((all_threads * 101 / 100))
 }
 
-crowd() {
-  crowd_start crowd || return
+few_start() {
   work idle 3600 20 3 5 "few$me"
   few=$worker
+}
+
+crowd() {
+  crowd_start crowd || return
+  few_start
   watch crowd "20,000 processes, 50,000 threads" 40 "few$me|busy|other" <<EOF
     Process "few$me"
     ProcessMatch "few$me" "idle$me [0-9]+ 20 3 5 few$me"
@@ -309,10 +295,14 @@ watched_holds() { # SOURCE
 
 # --- one process with 5,000 threads ---
 
-wide() {
+wide_start() {
   work idle 3600 1 4999 0 "wide$me"
   wide=$worker
   wide_pid=${ready[3]}
+}
+
+wide() {
+  wide_start
   watch wide "5,000 threads in one process" 30 "wide$me.*" <<EOF
     Process "wide$me"
     Collect "state" "memory" "cpu" "contextswitch" "sched" "wchan"
@@ -334,9 +324,7 @@ wide_holds() {
 }
 
 threads() {
-  work idle 3600 1 4999 0 "wide$me"
-  wide=$worker
-  wide_pid=${ready[3]}
+  wide_start
   watch threads "5,000 threads, each with its series" 30 "wide$me" <<EOF
     Process "wide$me"
     MaxThreads 5000
@@ -426,16 +414,17 @@ behind_holds() {
 
 # --- 1,000 forks and exits a second ---
 
+churn_rule="
+    <Select \"churn$me\">
+      Process \"churn$me\"
+      Children true
+    </Select>"
+
 forks() {
-  work idle 3600 20 3 5 "few$me"
-  few=$worker
+  few_start
   watch forks "1,000 forks a second" "$forks_seconds" \
     "(few|churn|other)$me|other" <<EOF
-    Process "few$me"
-    <Select "churn$me">
-      Process "churn$me"
-      Children true
-    </Select>
+    Process "few$me"$churn_rule
     <Top "busy">
       Count 20
       By "cpu" "io"
@@ -469,14 +458,16 @@ churn_holds() {
 }
 
 group_never_falls() { # INSTANCE
-  local file
+  local file files=0
   for file in "$csv/proctrace-$1"/{ps_cputime,ps_pagefaults,io_,disk_,contextswitch,derive,operations,total_}*; do
     [ -e "$file" ] || continue
+    files=$((files + 1))
     awk -F, 'NR > 2 && ($2 < a || $3 < b) {exit 1} {a = $2; b = $3}' "$file" || {
       echo "$file"
       return 1
     }
   done
+  [ "$files" -gt 0 ]
 }
 
 forks_begin() {
@@ -494,7 +485,7 @@ forks_holds() {
 # In a PID namespace: from Linux 6.14 on it has a pid_max of its own; before, it
 # is the host's, and is put back. So it is not that small.
 pids() {
-  local line
+  local line ended=
   if ! unshare --pid --fork --mount-proc true 2>/dev/null; then
     skip pids "no right to a PID namespace"
   elif [ "$(processes)" -gt 1000 ]; then
@@ -509,9 +500,11 @@ pids() {
         echo "$line"
         ;;
       "# "*) echo "$line" ;;
+      "1.."*) ended=1 ;;
       esac
     done < <(LOAD_ONLY=reuse LOAD_SOURCES=$sources unshare --pid --fork \
       --kill-child --mount-proc bash "$self")
+    ok "pids: it came to its end there" test -n "$ended"
   fi
 }
 
@@ -522,11 +515,7 @@ reuse() {
   }
   watch reuse "pids that come again, pid_max 4,000" 120 \
     "lives$me.*|churn$me|other" <<EOF
-    Process "lives$me"
-    <Select "churn$me">
-      Process "churn$me"
-      Children true
-    </Select>
+    Process "lives$me"$churn_rule
 EOF
 }
 

@@ -5,6 +5,7 @@
 # are given out in turn: one that is gone is not soon another object's, whatever
 # other programs load meanwhile.
 #
+#   objects_can_be_seen         # by bpftool, which may not fit the kernel
 #   objects=$(objects_of PID)   # "prog 12" lines
 #   objects_left "$objects"     # those that exist; waits a moment for none
 
@@ -13,6 +14,10 @@ PATH=$PATH:/usr/sbin:/sbin
 objects_of() { # PID
   cat "/proc/$1/fdinfo"/* 2>/dev/null |
     sed -nE 's/^(prog|map|link)_id:[[:space:]]*/\1 /p' | sort -u
+}
+
+objects_can_be_seen() {
+  bpftool -j prog show >/dev/null 2>&1
 }
 
 objects_now() {

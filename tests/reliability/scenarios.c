@@ -130,14 +130,16 @@ const struct scenario scenarios[] = {
      "Collect 'state' 'memory' 'cpu' 'contextswitch' 'io' 'files' 'sched'"
      " 'wchan' 'pss'; PssInterval 60; PerThread true; CommandLine true;"
      "Notify 'gone'; Notify 'blocked'",
-     8, 4, false, nothing, begin_fake, change_rules, fakeproc_remove, nothing},
+     8, 4, false, NULL, nothing, begin_fake, change_rules, fakeproc_remove,
+     nothing},
     {"top", "<Top 'busy'>; Count 3; By 'cpu' 'rss' 'io' 'wait'; </Top>", 8, 4,
-     false, nothing, begin_fake, change_top, fakeproc_remove, nothing},
+     false, NULL, nothing, begin_fake, change_top, fakeproc_remove, nothing},
     {"bpf",
      "Probe 'runqueue'; Probe 'blockio'; Probe 'tcpconnect'; Probe 'mmap';"
      "<Probe 'syscall'>; LatencyOf 'getppid'; </Probe>; Other false;"
      "MaxProcesses 4",
-     6, 2, true, prepare_real, nothing, change_real, nothing, finish_real},
+     6, 2, true, "caller*/operations-syscall_getppid", prepare_real, nothing,
+     change_real, nothing, finish_real},
 };
 const unsigned scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
 

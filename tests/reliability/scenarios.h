@@ -16,6 +16,7 @@ struct scenario {
   unsigned reads;
   unsigned last_change;  /* after that read nothing changes but numbers */
   bool real;             /* the real /proc, and BPF */
+  const char *probed;    /* what the probes tell, a pattern of identifiers */
   void (*prepare)(void); /* once, for all lives */
   void (*begin)(void);   /* a life */
   void (*change)(unsigned read); /* before that read, from 1 on */

@@ -41,18 +41,6 @@ descriptors() { # KIND of BPF object, or nothing: all
   fi
 }
 
-# A number of `self`, the newest one.
-own() { # SERIES
-  column self "$1" | tail -n 1 | sed 's/\.0*$//'
-}
-
-lost() {
-  local file
-  for file in "$csv"/proctrace-self/operations-dropped_*; do
-    tail -qn 1 "$file" | cut -d, -f2
-  done | awk '{sum += $1} END {printf "%d", sum}'
-}
-
 lines=()
 table_row() {
   lines+=("| $((SECONDS - began)) | $(resident) | $(descriptors) |$(
@@ -150,7 +138,7 @@ for what in 2:memory 3:descriptors 4:maps 5:programs 6:links 7:threads; do
   ok "flat: ${what#*:}, $(column_of "${what%%:*}" | tr '\n' ' ')" \
     flat "${what%%:*}" "$share"
 done
-ok "nothing was lost" test "$(lost)" = 0
+is "$(lost)" "" "nothing was lost"
 kill "$churner"
 wait_for 30 grep -q started "$tmp/churned"
 diag "$(cat "$tmp/churned") short lives"
@@ -158,7 +146,7 @@ diag "$(cat "$tmp/churned") short lives"
 counters='/(derive|operations|contextswitch|total_[a-z]*|ps_cputime|ps_pagefaults|io_[a-z]*|disk_octets)-'
 # shellcheck disable=SC2016 # awk's
 fallen=$(find "$csv" -type f -print0 | grep -zE "$counters" |
-  xargs -0 -r awk -F, '
+  xargs -0 awk -F, '
     FNR > 2 && ($2 < a || $3 < b) {fallen[FILENAME]}
     FNR > 1 {a = $2; b = $3}
     END {for (name in fallen) print name}' | wc -l)

@@ -4,7 +4,7 @@
  * Starts PER_SECOND processes a second (fork, exec of itself, exit; or without
  * the exec, which is most of the cost). Each calls write() once, with one byte,
  * and lives for LIFE_MS, so that about PER_SECOND * LIFE_MS / 1000 are alive at
- * a time; never more than 2000, so that a machine that cannot keep up has fewer
+ * a time; never more than 1500, so that a machine that cannot keep up has fewer
  * started. At SIGUSR1 or SIGTERM it starts no more, prints "started <number>"
  * when the last one was waited for, and ends at SIGTERM.
  */
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_ALIVE = 2000 };
+enum { MOST_ALIVE = 1500 };
 
 static volatile sig_atomic_t enough, over;
 

@@ -21,7 +21,7 @@
 enum { FILE_NODE = 2, FILE_SIZE = 4096, PENDING_MOST = 64 };
 
 /* Two seconds of trying, and long enough for a reader that is not blocked. */
-enum { TRIES = 40, TRY_MS = 50 };
+enum { TRIES = 100, TRY_MS = 50 };
 
 static struct {
   int fuse;
@@ -114,7 +114,19 @@ static _Noreturn void *serve(void *unused) {
   }
 }
 
-/* Whether somebody who reads this file of `pid` has to wait. */
+static bool sleeps(pid_t pid) {
+  char path[64], state = '?';
+  snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+  FILE *stat = fopen(path, "re");
+  if (stat == NULL || fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+    state = '?';
+  if (stat != NULL)
+    fclose(stat);
+  return state == 'D';
+}
+
+/* Whether somebody who reads this file of `pid` has to wait: not for a CPU, but
+ * for a lock that can be given up only to die. */
 static bool readers_wait(pid_t pid, const char *name) {
   pid_t parent = getpid(), prober = fork();
   if (prober == 0) {
@@ -125,8 +137,9 @@ static bool readers_wait(pid_t pid, const char *name) {
     _exit(fd < 0 || read(fd, text, sizeof(text)) < 0);
   }
   usleep(TRY_MS * 1000);
-  bool waits = waitpid(prober, NULL, WNOHANG) == 0;
-  if (waits) {
+  bool ended = waitpid(prober, NULL, WNOHANG) != 0;
+  bool waits = !ended && sleeps(prober);
+  if (!ended) {
     kill(prober, SIGKILL);
     waitpid(prober, NULL, 0);
   }
