@@ -54,9 +54,6 @@ struct parting {
   __u32 kernel_pid, pid, parent, user;
 };
 
-/* Records of processes that ended, ever. */
-__u64 exit_count SEC(".data.exits");
-
 /* By pid: who stays a zombie for long may be overwritten, which is counted. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -80,12 +77,12 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
     return 0;
   __u32 pid = task->tgid;
   bpf_map_delete_elem(&watch, &pid);
+  if (!config.exits) /* the kernel has refused what reads the partings */
+    return 0;
   struct parting *parting = parting_of(pid);
   if (parting == NULL || !reader.is_known)
     return 0;
-  /* Without any record, the kernel may have refused the program that makes
-   * them and frees these places. */
-  if (parting->kernel_pid != 0 && parting->pid != 0 && exit_count != 0)
+  if (parting->kernel_pid != 0 && parting->pid != 0)
     lose(PROBE_LOSS_ZOMBIES);
   *parting = (struct parting){
       .start = leader->start_boottime,
@@ -104,6 +101,8 @@ struct {
   __type(key, __u32);
   __type(value, struct exit_record);
 } exits SEC(".maps");
+
+__u64 exit_count SEC(".data.exits");
 
 /* A leader goes last, and signal_struct has all that its threads used. */
 SEC("tp_btf/sched_process_free")

@@ -39,6 +39,7 @@ struct bpf_config {
   __u8 shared_shards;   /* there are more CPUs than shards */
   __u8 syscalls, latency, mmaps, connects; /* wanted of the syscall programs */
   __u8 host_syscalls, host_waits;          /* of the whole host as well */
+  __u8 exits;                              /* processes that end are recorded */
 };
 
 /* So many per-CPU parts of a memory counter are added up; where there are more

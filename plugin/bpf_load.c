@@ -192,6 +192,7 @@ static void configure(struct bpf_programs *programs, bool with_threads,
       .connects = (probes & TCPCONNECT) != 0,
       .host_syscalls = (setup->host & probes & SYSCALL) != 0,
       .host_waits = (setup->host & probes & RUNQUEUE) != 0,
+      .exits = (probes & EXIT_RECORDS) != 0,
   };
   memcpy(config.named, setup->named, sizeof(config.named));
   programs->skeleton->rodata_config->config = config;

@@ -141,6 +141,7 @@ $(printf '  Process "%s%s"\n' easy "$me" mmaphold "$me" exechold "$me" vforked \
   </Select>
   Collect "state" "memory" "cpu" "contextswitch" "io" "files" "sched" "wchan" "pss"
   PssInterval 1
+  PssBudget 100
   Notify "blocked"
 EOF
 name[easy]=$easy
