@@ -143,7 +143,7 @@ static void tell(struct blocked *blocked, const struct snapshot *snapshot,
   name_clean(comm, longest->sleeper.comm);
   name_clean(wchan, longest->sleeper.wchan);
   uint64_t ticks = snapshot->now_ticks - longest->since;
-  notice_say(notice, "thread %d (%s) is blocked for %u s",
+  notice_say(notice, "thread %d (%s) has been blocked for %u s",
              (int)longest->sleeper.tid, comm,
              (unsigned)((ticks + snapshot->ticks / 2) / snapshot->ticks));
   if (longest->sleeper.wchan[0] != '\0')

@@ -198,8 +198,9 @@ static void check_way(const char *directory, gid_t group) {
     if (stat(path, &info) == 0 && !(info.st_mode & S_IXOTH) &&
         !(info.st_gid == group && info.st_mode & S_IXGRP))
       log_warning("%s is closed to all but its owner and group, collectd as "
-                  "an ordinary user too; chmod o+x %s lets it through",
-                  path, path);
+                  "an ordinary user too; chgrp %u %s && chmod g+x %s lets "
+                  "the group of the pins through",
+                  path, (unsigned)group, path, path);
   }
 }
 

@@ -181,7 +181,7 @@ static void a_blocked_thread(void **state) {
   read_once();
   sent("w-7/ps_state-blocked", 1);
   notified(NOTIF_WARNING, "w-7/ps_state-blocked",
-           "w-7: thread 8 (io__m_s) is blocked for ");
+           "w-7: thread 8 (io__m_s) has been blocked for ");
   read_times(10);
   quiet();
   t->state = 'S';
@@ -235,7 +235,7 @@ static void a_process_of_one_thread_that_nobody_collects(void **state) {
   read_times(4);
   not_sent("w-7/ps_state-*");
   notified(NOTIF_WARNING, "w-7/ps_state-blocked",
-           "w-7: thread 7 (w) is blocked for ");
+           "w-7: thread 7 (w) has been blocked for ");
 }
 
 static void of_a_group_where_that_is_all(void **state) {

@@ -89,7 +89,7 @@ else
   ok "${texts[0]}" wait_for 15 notified "^Severity: WARNING .*$of_held: thread "
   of=$(notified "$of_held: thread")
   diag "$of"
-  words='thread ([0-9]+) \(([^)]*)\) is blocked for ([0-9]+) s in ([^ ,]+)'
+  words='thread ([0-9]+) \(([^)]*)\) has been blocked for ([0-9]+) s in ([^ ,]+)'
   [[ $of =~ $words ]]
   said=("${BASH_REMATCH[@]:1}")
   is "${said[1]-}" "mmaphold$me" "${texts[1]}"

@@ -76,7 +76,7 @@ static void one_that_lasts(void **state) {
   }
   asleep({7, 8, 5});
   assert_said(SEVERITY_WARNING,
-              "db-7: thread 8 (a_b) is blocked for 30 s in io_schedule");
+              "db-7: thread 8 (a_b) has been blocked for 30 s in io_schedule");
   assert_string_equal(notices.list[0].instance, "db-7");
   for (int i = 0; i < 20; i++) {
     asleep({7, 8, 5});
@@ -121,7 +121,7 @@ static void a_look_that_failed_wakes_nobody(void **state) {
   }
   asleep({7, 8, 5});
   assert_said(SEVERITY_WARNING,
-              "db-7: thread 8 (a_b) is blocked for 60 s in io_schedule");
+              "db-7: thread 8 (a_b) has been blocked for 60 s in io_schedule");
   awake();
   asleep({7, 8, 5});
   assert_quiet();
@@ -136,7 +136,7 @@ static void threads_of_a_process_are_told_once(void **state) {
   assert_int_equal(notices.count, 1);
   asleep({9, 10, 1}, {7, 12, 1}, {7, 8, 5});
   assert_said(SEVERITY_WARNING,
-              "db-9: thread 10 (a_b) is blocked for 30 s in io_schedule");
+              "db-9: thread 10 (a_b) has been blocked for 30 s in io_schedule");
   /* The first wakes, the second does not. */
   for (int i = 0; i < 5; i++) {
     asleep({9, 10, 1}, {7, 12, 1});
@@ -152,9 +152,10 @@ static void together(void **state) {
   given();
   for (int i = 0; i <= INTERVALS; i++)
     asleep({7, 8, 5}, {7, 12, 1}, {7, 13, 1});
-  assert_said(SEVERITY_WARNING,
-              "db-7: thread 8 (a_b) is blocked for 30 s in io_schedule, 2 more "
-              "of its threads too");
+  assert_said(
+      SEVERITY_WARNING,
+      "db-7: thread 8 (a_b) has been blocked for 30 s in io_schedule, 2 more "
+      "of its threads too");
 }
 
 static void it_ends_blocked(void **state) {
