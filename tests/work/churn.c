@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +22,6 @@
 #include <unistd.h>
 
 enum { MOST_ALIVE = 1500 };
-
-static volatile sig_atomic_t enough, over;
-
-static void stop(int signal) {
-  enough = 1;
-  over |= signal == SIGTERM;
-}
 
 static void live(long life_ms) {
   int null = open("/dev/null", O_WRONLY);
@@ -76,9 +68,7 @@ int main(int argc, char **argv) {
   }
   if (argc != 4 && (argc != 5 || strcmp(argv[4], "fork") != 0))
     return 2;
-  struct sigaction action = {.sa_handler = stop};
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGUSR1, &action, NULL);
+  work_until_told();
   work_bound(work_number(argv[1], 1, WORK_SECONDS_MOST), SIGTERM);
   long per_second = work_number(argv[2], 1, 10000);
   work_number(argv[3], 0, 10000);
@@ -88,7 +78,7 @@ int main(int argc, char **argv) {
   printf("ready %d\n", getpid());
   fflush(stdout);
   long started = 0, missed = 0, alive = 0;
-  while (!enough) {
+  while (!work_enough) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     double elapsed = (double)(now.tv_sec - start.tv_sec) +
                      (double)(now.tv_nsec - start.tv_nsec) / 1e9;
@@ -101,11 +91,7 @@ int main(int argc, char **argv) {
       alive--;
     usleep(5000);
   }
-  while (wait(NULL) > 0 || errno == EINTR)
+  while (wait(NULL) > 0)
     ;
-  printf("started %ld\n", started);
-  fflush(stdout);
-  while (!over)
-    usleep(5000);
-  return 0;
+  return work_end("started", started);
 }

@@ -12,7 +12,6 @@
 #include "work.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -25,13 +24,6 @@ struct life {
   long number;
   double born, written, ended; /* told by the child */
 };
-
-static volatile sig_atomic_t enough, over;
-
-static void stop(int signal) {
-  enough = 1;
-  over |= signal == SIGTERM;
-}
 
 static double now(void) {
   struct timespec t;
@@ -65,9 +57,7 @@ int main(int argc, char **argv) {
   long seconds = work_number(argv[1], 1, WORK_SECONDS_MOST);
   long count = work_number(argv[2], 1, 1000);
   long life_ms = work_number(argv[3], 1, 100000);
-  struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGUSR1, &action, NULL);
+  work_until_told();
   work_bound(seconds, SIGTERM);
 
   /* Shared, so that a child can tell without any further call. */
@@ -84,9 +74,9 @@ int main(int argc, char **argv) {
   setvbuf(stdout, said, _IOFBF, sizeof(said));
   printf("ready %d\n", self);
   fflush(stdout);
-  for (long alive = 0; alive > 0 || !enough;) {
+  for (long alive = 0; alive > 0 || !work_enough;) {
     struct life *life = life_of(lives, count, 0);
-    if (life != NULL && !enough) {
+    if (life != NULL && !work_enough) {
       life->number = ++number;
       pid_t pid = fork();
       if (pid == 0)
@@ -109,9 +99,5 @@ int main(int argc, char **argv) {
     life->pid = 0;
     alive--;
   }
-  printf("lived %ld\n", number);
-  fflush(stdout);
-  while (!over)
-    usleep(5000);
-  return 0;
+  return work_end("lived", number);
 }

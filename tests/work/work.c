@@ -54,6 +54,28 @@ void work_spin(long milliseconds) {
   while (now.tv_sec * 1000LL + now.tv_nsec / 1000000 < end);
 }
 
+volatile sig_atomic_t work_enough;
+static volatile sig_atomic_t over;
+
+static void stop(int signal) {
+  work_enough = 1;
+  over |= signal == SIGTERM;
+}
+
+void work_until_told(void) {
+  struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGUSR1, &action, NULL);
+}
+
+int work_end(const char *word, long number) {
+  printf("%s %ld\n", word, number);
+  fflush(stdout);
+  while (!over)
+    usleep(5000);
+  return 0;
+}
+
 void work_skip(const char *what) {
   printf("skip %s: %s\n", what, strerror(errno));
   exit(77);

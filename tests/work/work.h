@@ -8,6 +8,7 @@
 #ifndef PROCTRACE_TESTS_WORK_H
 #define PROCTRACE_TESTS_WORK_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 /* None lasts longer. */
@@ -24,6 +25,15 @@ void work_follow(pid_t parent);
 
 /* Keeps the CPU busy for that long. */
 void work_spin(long milliseconds);
+
+/*
+ * For those that go on until they are told: at SIGUSR1 or SIGTERM it is enough;
+ * work_end() then prints "<word> <number>", what they did, and comes back at
+ * SIGTERM, with the exit status.
+ */
+extern volatile sig_atomic_t work_enough;
+void work_until_told(void);
+int work_end(const char *word, long number);
 
 _Noreturn void work_skip(const char *what);
 _Noreturn void work_fail(const char *what);
