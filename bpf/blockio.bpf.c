@@ -36,13 +36,15 @@ struct request_begin {
 };
 
 /* By address.  There are no more than all queues are deep, and each address is
- * used again: what is never ended is overwritten. */
+ * used again. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 8192);
   __type(key, __u64);
   __type(value, struct request_begin);
 } requests SEC(".maps");
+
+#define EEXIST 17
 
 static __always_inline int begin_request(struct request *request, __u64 flags) {
   __u32 operation = request->cmd_flags & REQ_OP_MASK;
@@ -57,7 +59,7 @@ static __always_inline int begin_request(struct request *request, __u64 flags) {
   __u64 key = (__u64)request;
   long error = bpf_map_update_elem(&requests, &key, &entry, flags);
   if (error != 0) {
-    if (flags == BPF_ANY)
+    if (error != -EEXIST)
       lose(PROBE_LOSS_REQUESTS);
     return 0;
   }
@@ -88,6 +90,14 @@ int BPF_PROG(block_rq_insert, struct request *request) {
 SEC("tp_btf/block_rq_issue")
 int BPF_PROG(block_rq_issue, struct request *request) {
   return begin_request(request, BPF_NOEXIST);
+}
+
+/* Another request has taken it in, and it ends without a word. */
+SEC("tp_btf/block_rq_merge")
+int BPF_PROG(block_rq_merge, struct request *request) {
+  __u64 key = (__u64)request;
+  bpf_map_delete_elem(&requests, &key);
+  return 0;
 }
 
 static __always_inline void count_request(__u32 slot,

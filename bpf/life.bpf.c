@@ -82,7 +82,9 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
   struct parting *parting = parting_of(pid);
   if (parting == NULL || !reader.is_known)
     return 0;
-  if (parting->kernel_pid != 0 && parting->pid != 0)
+  /* Of threads that exit at once several may be the last. */
+  if (parting->kernel_pid != 0 && parting->pid != 0 &&
+      parting->start != leader->start_boottime)
     lose(PROBE_LOSS_ZOMBIES);
   *parting = (struct parting){
       .start = leader->start_boottime,

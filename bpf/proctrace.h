@@ -17,7 +17,7 @@
 #endif
 
 /* Changes with every change of anything here or in plugin/bpf_module.h. */
-#define PROCTRACE_ABI 3
+#define PROCTRACE_ABI 4
 
 /* So many system calls can have a latency of their own. */
 #define LATENCY_NAMES 4

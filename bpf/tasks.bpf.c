@@ -103,9 +103,10 @@ static __noinline bool try_sum(struct walk *walk, struct task_struct *leader) {
   __u32 sequence = get_sequence(signal);
   read_barrier();
   set_dead_threads(process, signal);
-  if (signal->nr_threads <= 1) {
+  __s32 threads = signal->nr_threads;
+  if (threads == 1) {
     add_thread(process, leader);
-  } else {
+  } else if (threads > 1) { /* 0: reaped just now, and added to the dead ones */
     walk->node = read_u64(&signal->thread_head);
     walk->end = (__u64)&signal->thread_head;
     bpf_loop(MAX_THREADS, visit_thread, walk, 0);
@@ -256,6 +257,8 @@ int visit_task(struct bpf_iter__task *context) {
     find_cpu_offsets();
     last_reader = reader;
   }
+  if (record->head.pid == 0) /* reaped just now: it has no ids any more */
+    return 0;
   if (task->pid == task->tgid) {
     record->head.has |= fill_process(&reader, &record->process, task);
     bpf_seq_write(seq, record, sizeof(*record));

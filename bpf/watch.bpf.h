@@ -96,6 +96,8 @@ static __always_inline __u32 slot_of(const struct beginner *beginner) {
 /* Everything of it that was not watched until now counts for nobody. */
 static __always_inline void begin_thread(struct thread_state *thread,
                                          struct task_struct *task) {
+  thread->entered = 0;
+  thread->connecting = CONNECT_NONE;
   if (bpf_core_field_exists(task->sched_info.pcount)) {
     thread->run_delay = task->sched_info.run_delay;
     thread->pcount = task->sched_info.pcount;
@@ -107,11 +109,14 @@ static __noinline int renew_thread(struct thread_state *thread,
                                    struct task_struct *task) {
   if (thread == NULL)
     return 0;
+  /* Before the look: what changes after it belongs to another epoch. */
+  __u32 now = epoch;
+  read_barrier();
   struct watched *watched = find_watched(task);
   if (thread->slot == SLOT_NONE && !EVERYBODY)
     begin_thread(thread, task);
-  thread->epoch = epoch;
   thread->slot = watched == NULL ? SLOT_NONE : watched->slot;
+  thread->epoch = now;
   return 0;
 }
 
@@ -126,15 +131,15 @@ static __always_inline struct thread_state *get_thread(struct task_struct *task,
   if (thread == NULL) {
     if (!create || (!EVERYBODY && find_watched(task) == NULL))
       return NULL;
-    thread =
-        bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    /* Whole from its first moment: the thread may be at work on another CPU. */
+    struct thread_state first = {.epoch = epoch - 1, .slot = SLOT_NONE};
+    begin_thread(&first, task);
+    thread = bpf_task_storage_get(&threads, task, &first,
+                                  BPF_LOCAL_STORAGE_GET_F_CREATE);
     if (thread == NULL) {
       lose(PROBE_LOSS_STORAGE);
       return NULL;
     }
-    begin_thread(thread, task);
-    thread->slot = SLOT_NONE;
-    thread->epoch = epoch - 1;
   }
   if (thread->epoch != epoch)
     renew_thread(thread, task);

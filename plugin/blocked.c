@@ -33,12 +33,13 @@ static bool is_same_sleep(const struct sleep *old, const struct sleep *new) {
          old->sleeper.switches == new->sleeper.switches;
 }
 
-/* A look that failed wakes nobody: who was missed once is kept. */
-static bool is_kept(const struct sleep *old,
-                    const struct selection *selection) {
+/* A look that failed wakes nobody: who was missed once is kept, and as long as
+ * not all are looked at. */
+static bool is_kept(const struct sleep *old, const struct selection *selection,
+                    const struct snapshot *snapshot) {
   const struct member *member = find_process(selection, old->sleeper.pid);
-  return old->seen + 1 >= selection->interval && member != NULL &&
-         member->start == old->start;
+  return (snapshot->sleepers_cut || old->seen + 1 >= selection->interval) &&
+         member != NULL && member->start == old->start;
 }
 
 /* Both lists are sorted: one walk joins them. */
@@ -56,7 +57,7 @@ static size_t join(const struct blocked *old, const struct selection *selection,
       int order = compare_sleepers(&before->sleeper, sleeper);
       if (order > 0)
         break;
-      if (order < 0 && is_kept(before, selection))
+      if (order < 0 && is_kept(before, selection, snapshot))
         joined[n++] = *before;
       if (order == 0 && is_same_sleep(before, &new)) {
         new.since = before->since;
@@ -68,7 +69,7 @@ static size_t join(const struct blocked *old, const struct selection *selection,
     joined[n++] = new;
   }
   for (; o < old->sleep_count; o++)
-    if (is_kept(&old->sleeps[o], selection))
+    if (is_kept(&old->sleeps[o], selection, snapshot))
       joined[n++] = old->sleeps[o];
   return n;
 }

@@ -51,6 +51,7 @@ static const struct {
     {"block_io_start", BLOCKIO},
     {"block_rq_insert", BLOCKIO},
     {"block_rq_issue", BLOCKIO},
+    {"block_rq_merge", BLOCKIO},
     {"block_rq_complete", BLOCKIO},
     {"inet_sock_set_state", TCPCONNECT},
 };

@@ -181,9 +181,11 @@ static void open_programs_pins(struct bpf_programs *programs) {
 /* Whoever had it before has left what it watched. */
 static void forget_watched(struct bpf_programs *programs) {
   uint32_t first = 0, pid;
-  while (bpf_map_get_next_key(programs->fds.watch, NULL, &pid) == 0 &&
-         bpf_map_delete_elem(programs->fds.watch, &pid) == 0)
-    continue;
+  while (bpf_map_get_next_key(programs->fds.watch, NULL, &pid) == 0) {
+    int error = bpf_map_delete_elem(programs->fds.watch, &pid);
+    if (error != 0 && error != -ENOENT) /* -ENOENT: it has just ended */
+      break;
+  }
   bpf_map_lookup_elem(programs->fds.epoch, &first, &programs->epoch);
   commit_watched(programs);
   bpf_map_lookup_elem(programs->fds.exit_count, &first, &programs->exits_read);
@@ -277,13 +279,22 @@ unsigned count_watched(const struct bpf_programs *programs) {
   return n;
 }
 
+/* Whether the directory at this path is the one that we keep open: its name may
+ * have come again. */
+static bool is_ours(const struct bpf_programs *programs, const char *path) {
+  struct stat there, ours;
+  return stat(path, &there) == 0 && fstat(programs->lock, &ours) == 0 &&
+         there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+}
+
 /* Another load may have taken its place: `current` stands beside it. */
 int open_pinned_iterator(struct bpf_programs *programs) {
   char path[PATH_SIZE], current[64];
   const char *name = strrchr(programs->pins, '/');
   snprintf(path, sizeof(path), "%.*s", (int)(name - programs->pins),
            programs->pins);
-  if (!read_current(path, current) || strcmp(current, programs->current) != 0)
+  if (!read_current(path, current) || strcmp(current, programs->current) != 0 ||
+      !is_ours(programs, programs->pins))
     return -ESTALE;
   if (!join(path, programs->pins, "iterator"))
     return -ENAMETOOLONG;

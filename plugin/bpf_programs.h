@@ -11,7 +11,7 @@
 #include <bpf/libbpf.h>
 
 /* Every program of bpf/proctrace.bpf.c has one entry in programs[]. */
-#define PROGRAMS 14
+#define PROGRAMS 15
 
 /* Maps besides those of results. */
 struct map_fds {

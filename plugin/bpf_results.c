@@ -142,7 +142,8 @@ int read_exits(struct bpf_programs *programs, struct exit_record *out,
   n = n < to_end ? n : to_end;
   int got = n == 0 ? 0 : read_ring(programs->fds.exits, *next, out, n);
   int kept = 0;
-  for (int i = 0; i < got && out[i].number != 0; i++) {
+  /* Until one that is not written yet: what is in its place is older. */
+  for (int i = 0; i < got && out[i].number > *next; i++) {
     if (out[i].number == ++*next)
       out[kept++] = out[i];
     else
@@ -219,7 +220,7 @@ static uint64_t map_memory(int fd) {
 
 uint64_t memory_taken(const struct map_fds *fds) {
   uint64_t bytes = map_memory(fds->watch) + map_memory(fds->requests) +
-                   map_memory(fds->connects);
+                   map_memory(fds->connects) + map_memory(fds->exits);
   for (int i = 0; i < PROBE_MAPS; i++)
     bytes += map_memory(fds->results[i]);
   return bytes;

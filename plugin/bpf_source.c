@@ -12,9 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The kernel fills 32 KiB at once. */
-#define BUFFER_SIZE (32 << 10)
-
 /* The counters that procfs sums up by itself, from another start. */
 #define OWN_SUMS                                                               \
   (FIELD_BIT(FIELD_VOLUNTARY) | FIELD_BIT(FIELD_INVOLUNTARY) |                 \
@@ -31,6 +28,7 @@ struct bpf_source {
   bool failed, failed_before; /* the iterator, in this interval and the last */
   bool said;
   char *buffer;
+  size_t buffer_size; /* eight pages: what the kernel fills at once */
 };
 
 /* --- scan --- */
@@ -68,7 +66,8 @@ static void reopen(struct bpf_source *bpf) {
 static int begin_pass(struct bpf_source *bpf) {
   int fd =
       bpf->programs == NULL ? -ENOENT : bpf->module->begin_pass(bpf->programs);
-  if (fd >= 0 || bpf->pins == NULL)
+  bool ours = bpf->programs != NULL && fd != -ESTALE && fd != -ENOENT;
+  if (fd >= 0 || bpf->pins == NULL || ours)
     return fd;
   reopen(bpf);
   return bpf->programs == NULL ? -ENOENT
@@ -81,7 +80,7 @@ static int read_pass(struct bpf_source *bpf, struct snapshot *snapshot) {
     return fd;
   ssize_t n;
   int status = 0;
-  while (status == 0 && (n = read(fd, bpf->buffer, BUFFER_SIZE)) != 0) {
+  while (status == 0 && (n = read(fd, bpf->buffer, bpf->buffer_size)) != 0) {
     if (n > 0)
       status = bpf_pass_take(&bpf->pass, snapshot, bpf->buffer, (size_t)n);
     else if (errno != EAGAIN && errno != EINTR) /* EAGAIN: it took a break */
@@ -209,7 +208,9 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
   if (module == NULL)
     return NULL;
   struct bpf_source *bpf = calloc(1, sizeof(*bpf));
-  if (bpf == NULL || (bpf->buffer = malloc(BUFFER_SIZE)) == NULL) {
+  if (bpf != NULL)
+    bpf->buffer_size = (size_t)sysconf(_SC_PAGESIZE) << 3;
+  if (bpf == NULL || (bpf->buffer = malloc(bpf->buffer_size)) == NULL) {
     snprintf(reason, size, "out of memory");
     free(bpf);
     return NULL;

@@ -48,7 +48,12 @@ static void rule_drop_last(struct options *options) {
 
 static bool set_command(struct rule *rule, const oconfig_item_t *item,
                         const char *command) {
-  if (strlen(command) >= COMM_SIZE)
+  if (command[0] == '/')
+    log_warning("<Plugin proctrace>: Process \"%s\": this is a path, and a "
+                "command is its last part; for a path take <Select> with "
+                "Executable",
+                command);
+  else if (strlen(command) >= COMM_SIZE)
     log_warning("<Plugin proctrace>: Process \"%s\": the kernel keeps 15 "
                 "characters of a command, so \"%.15s\" is looked for",
                 command, command);

@@ -133,8 +133,11 @@ static void read_costs(struct probes *probes) {
   for (enum probe i = 0; i < PROBES; i++) {
     if (!(probes->state.probes & PROBE_BIT(i)))
       continue;
-    probes->module->read_cost(probes->programs, i, &probes->cost[i]);
-    probes->missed += probes->cost[i].missed;
+    struct probe_cost *cost = &probes->cost[i];
+    probes->module->read_cost(probes->programs, i, cost);
+    probes->missed += cost->missed;
+    cost->run_ns += probes->earlier_cost[i].run_ns;
+    cost->runs += probes->earlier_cost[i].runs;
   }
   say_missed(probes);
   probes->module->read_fill(probes->programs, &probes->requests,
@@ -195,6 +198,7 @@ static void detach(struct probes *probes, struct selection *selection) {
   probes->state.probes = 0;
   memcpy(probes->earlier_losses, probes->losses, sizeof(probes->losses));
   probes->earlier_missed = probes->missed;
+  memcpy(probes->earlier_cost, probes->cost, sizeof(probes->cost));
 }
 
 struct probes *probes_new(const struct bpf_module *module,

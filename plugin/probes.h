@@ -51,7 +51,9 @@ struct probes {
 
   /* What it costs and loses, told as self. */
   uint64_t losses[PROBE_LOSSES], not_watched, not_read, missed;
-  uint64_t earlier_losses[PROBE_LOSSES], earlier_missed; /* other programs' */
+  /* Of other programs, before these. */
+  uint64_t earlier_losses[PROBE_LOSSES], earlier_missed;
+  struct probe_cost earlier_cost[PROBES];
   size_t unprobed; /* processes without a slot, in this interval */
   unsigned requests, connects;
   struct probe_cost cost[PROBES];
@@ -63,8 +65,8 @@ struct probes *probes_new(const struct bpf_module *module,
                           const struct book_style *style);
 
 /*
- * Take the results of these programs from now on; of those probes of `wanted`
- * that run: why others do not is said in the log.  NULL: there are none, for a
+ * Take the results of these programs from now on; of all probes that run;
+ * why others of `wanted` do not is said in the log.  NULL: there are none, for a
  * while.  The books go on.  Programs stay the caller's, and are closed after
  * this.  False: there is no memory for it now, which is said once.
  */

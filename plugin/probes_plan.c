@@ -73,5 +73,8 @@ void probes_plan(const struct probe_options *options,
   out->host &= out->probes;
   if (options->wanted & PROBE_BIT(PROBE_SYSCALL) && options->syscall_latency)
     find_numbers(options, module, out);
+  else if (options->latency_of_count > 0)
+    log_warning("LatencyOf needs Probe \"syscall\" with Latency true: it is "
+                "left out");
   fit(module, options->memory_mib, out);
 }

@@ -203,6 +203,7 @@ static bool give_slot(struct probes *probes, const struct selection *selection,
 static bool give_slots(struct probes *probes, const struct selection *selection,
                        const struct snapshot *snapshot, bool reported,
                        unsigned *from) {
+  bool enough = true;
   for (size_t i = 0; i < selection->watched_count; i++) {
     struct member *member = selection->members[selection->watched[i]];
     const struct task *task = &snapshot->tasks[selection->watched[i]];
@@ -210,12 +211,11 @@ static bool give_slots(struct probes *probes, const struct selection *selection,
       continue;
     if (member->slot != 0)
       renew_entry(probes, selection, member);
-    else if (task->kernel_pid != 0 &&
-             !give_slot(probes, selection, member, task,
-                        start_of(snapshot, task), from))
-      return false;
+    else if (task->kernel_pid != 0 && enough)
+      enough = give_slot(probes, selection, member, task,
+                         start_of(snapshot, task), from);
   }
-  return true;
+  return enough;
 }
 
 /*
@@ -288,8 +288,8 @@ void probes_watch(struct probes *probes, struct selection *selection,
     probes->interval++;
     leave_slots(probes, snapshot);
     give_heirs_slots(probes, selection, &from);
-    enough = give_slots(probes, selection, snapshot, true, &from) &&
-             give_slots(probes, selection, snapshot, false, &from);
+    enough = give_slots(probes, selection, snapshot, true, &from);
+    enough &= give_slots(probes, selection, snapshot, false, &from);
     claim_newborns(probes, selection, snapshot);
     commit(probes);
   }

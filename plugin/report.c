@@ -162,7 +162,8 @@ static void send_process(struct sender *sender, const struct snapshot *snapshot,
   sender->meta = sender->list.meta = NULL;
   if (!task->wchan_missing)
     send_channels(sender, &member->account->channels);
-  send_book(sender, SCOPE_PROCESS, member->probed);
+  /* Who has lost its slot is not counted any more. */
+  send_book(sender, SCOPE_PROCESS, member->slot != 0 ? member->probed : NULL);
 }
 
 static void send_processes(struct sender *sender,

@@ -238,7 +238,9 @@ void send_probes_self(struct sender *sender) {
   }
   if (running & PROBE_BIT(PROBE_TCPCONNECT))
     send_gauge(sender, "count", "probe_connects", probes->connects);
-  send_gauge(sender, "count", "unprobed", (double)probes->unprobed);
-  send_gauge(sender, "memory", "probes", (double)probes->state.memory);
+  if (running != 0) {
+    send_gauge(sender, "count", "unprobed", (double)probes->unprobed);
+    send_gauge(sender, "memory", "probes", (double)probes->state.memory);
+  }
   send_probe_losses(sender, probes);
 }

@@ -42,6 +42,7 @@ void snapshot_reset(struct snapshot *snapshot) {
   snapshot->ended_count = 0;
   snapshot->wchan_count = 0;
   snapshot->sleeper_count = 0;
+  snapshot->sleepers_cut = false;
   snapshot->complete = false;
   snapshot->rebase = 0;
   memset(snapshot->losses, 0, sizeof(snapshot->losses));

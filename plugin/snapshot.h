@@ -204,6 +204,7 @@ struct snapshot {
   size_t wchan_count, wchan_capacity;
   struct sleeper *sleepers;
   size_t sleeper_count, sleeper_capacity;
+  bool sleepers_cut; /* there may be more: too many, or no time to look */
   uint64_t losses[LOSS_COUNT]; /* values lost in this interval */
   field_set rebase; /* counters that come from another place than in the last
                        interval: how much they differ says nothing */

@@ -334,8 +334,11 @@ void procfs_look_at_sleeper(struct source *source, struct snapshot *snapshot,
                             pid_t pid, pid_t tid) {
   struct procfs *procfs = (struct procfs *)source;
   struct sleeper sleeper = {.pid = pid, .tid = tid};
-  if (snapshot->sleeper_count >= SLEEPERS_MOST || is_late(procfs) ||
-      !read_sleep(procfs, snapshot, &sleeper))
+  if (snapshot->sleeper_count >= SLEEPERS_MOST || is_late(procfs)) {
+    snapshot->sleepers_cut = true;
+    return;
+  }
+  if (!read_sleep(procfs, snapshot, &sleeper))
     return;
   read_sleepers_wchan(procfs, snapshot, &sleeper);
   struct sleeper *room = snapshot_add_sleeper(snapshot);

@@ -22,7 +22,7 @@ loader=$PWD/proctrace-bpf
 # Any group that is not root's, by name; nobody is in it but our collectd.
 group=$(getent group | awk -F: '$3 > 0 && $3 < 1000 && $4 == "" {print $1; exit}')
 gid=$(getent group "$group" | cut -d: -f3)
-plan 57
+plan 59
 # What a BPF file system has of its own cannot be removed with the directory.
 trap 'umount -l "$tmp/bpf"; tap_cleanup' EXIT
 
@@ -185,6 +185,16 @@ collectd=$first
 load
 wait_for 10 logged "others now, and used"
 counts_calls "after another load the calls go on being counted"
+# Both at once: the next load has the name of the last one.
+before=$(logged "others now, and used" | wc -l)
+"$loader" unload --pin "$pins"
+load
+# shellcheck disable=SC2317 # called by wait_for
+used_again() {
+  [ "$(logged "others now, and used" | wc -l)" -gt "$before" ]
+}
+ok "one of the same name is noticed" wait_for 10 used_again
+counts_calls "and the calls are counted"
 "$loader" unload --pin "$pins"
 wait_for 10 logged "pins are gone"
 is "$(value "$(next_read)" self gauge-source_procfs)" 1 \

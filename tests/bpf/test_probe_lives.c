@@ -248,10 +248,14 @@ static void watch_command(const char *name) {
   watch_by(rule, SYSCALLS);
 }
 
-static const char *calls_of_in(void) {
-  static char id[60];
-  snprintf(id, sizeof(id), "%s/operations-syscall_getsid", command("in"));
+static const char *of_in(const char *series) {
+  static char id[80];
+  snprintf(id, sizeof(id), "%s/%s", command("in"), series);
   return id;
+}
+
+static const char *calls_of_in(void) {
+  return of_in("operations-syscall_getsid");
 }
 
 /* The selection follows the command, and so do the probes. */
@@ -266,12 +270,16 @@ static void who_leaves_its_group_is_watched_no_more(void **state) {
   read_once();
   assert_int_equal(entries_of_watch(), 0);
   round_of(w); /* 100 that nobody counts */
+  usleep(500000);
   round_of(w); /* and it is in again */
   read_times(3);
   assert_int_equal(entries_of_watch(), 1);
   sent(calls_of_in(), 100);
+  double waited = value(of_in("derive-syscall_time_ns"));
   round_of(w);
   counted(calls_of_in(), 200);
+  /* The call in which it has left is not the one that ends now. */
+  assert_true(value(of_in("derive-syscall_time_ns")) - waited < 0.5e9);
 }
 
 /* Who was watched lives on, and somebody else has its place. */

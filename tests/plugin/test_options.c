@@ -343,6 +343,12 @@ static void a_long_command_never_matches(void **state) {
   said(1, ANY_SEVERITY, "sixteen-letters!");
 }
 
+static void a_path_is_no_command(void **state) {
+  (void)state;
+  start("Process '/usr/sbin/nginx'");
+  said(1, ANY_SEVERITY, "Executable");
+}
+
 static void an_empty_block(void **state) {
   (void)state;
   host_load();
@@ -374,6 +380,7 @@ int main(void) {
       TEST(lines_given_twice),
       TEST(a_root_that_is_not_there),
       TEST(a_long_command_never_matches),
+      TEST(a_path_is_no_command),
       TEST(an_empty_block),
       TEST(no_block_at_all),
   };
