@@ -15,6 +15,7 @@
 static struct blocked blocked;
 static struct notices notices;
 static uint64_t now;
+static bool cut; /* not all are looked at */
 
 struct asleep {
   pid_t pid, tid;
@@ -27,6 +28,7 @@ static void pass(const struct asleep *asleep) {
   now += SECONDS * TICKS;
   snapshot.now_ticks = now;
   snapshot.ticks = TICKS;
+  snapshot.sleepers_cut = cut;
   for (; asleep->pid != 0; asleep++) {
     struct sleeper *sleeper = snapshot_add_sleeper(&snapshot);
     *sleeper = (struct sleeper){.pid = asleep->pid,
@@ -51,6 +53,7 @@ static void assert_said(enum severity severity, const char *message) {
 
 static int setup(void **state) {
   now = 0;
+  cut = false;
   blocked = (struct blocked){0};
   return world_setup(state);
 }
@@ -127,6 +130,22 @@ static void a_look_that_failed_wakes_nobody(void **state) {
   assert_quiet();
 }
 
+/* Others have filled the list: that it sleeps no more is not known. */
+static void nobody_wakes_unseen(void **state) {
+  (void)state;
+  given();
+  for (int i = 0; i <= INTERVALS; i++)
+    asleep({9, 9, 5});
+  cut = true;
+  for (uint64_t i = 0; i < 3; i++) {
+    asleep({7, 8, i}); /* another sleep each time */
+    assert_quiet();
+  }
+  cut = false;
+  awake();
+  assert_said(SEVERITY_OKAY, "db-9: no thread is blocked any more");
+}
+
 static void threads_of_a_process_are_told_once(void **state) {
   (void)state;
   given();
@@ -200,6 +219,7 @@ int main(void) {
       TEST(another_sleep_each_time),
       TEST(it_gets_on),
       TEST(a_look_that_failed_wakes_nobody),
+      TEST(nobody_wakes_unseen),
       TEST(threads_of_a_process_are_told_once),
       TEST(together),
       TEST(it_ends_blocked),
