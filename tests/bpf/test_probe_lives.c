@@ -272,6 +272,7 @@ static void who_leaves_its_group_is_watched_no_more(void **state) {
   round_of(w); /* 100 that nobody counts */
   usleep(500000);
   round_of(w); /* and it is in again */
+  wait_until_asleep(w->pid);
   read_times(3);
   assert_int_equal(entries_of_watch(), 1);
   sent(calls_of_in(), 100);
