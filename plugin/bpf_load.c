@@ -41,8 +41,9 @@ static const struct {
 } programs_of[PROGRAMS] = {
     {"visit_task", 0}, /* the iterator is always there */
     {"task_newtask", ALL & ~EXIT_RECORDS},
-    {"sched_process_exit", ALL},
+    /* In this order: each exit that is seen is seen freed, too. */
     {"sched_process_free", EXIT_RECORDS},
+    {"sched_process_exit", ALL},
     {"sys_enter", SYSCALL | MMAP | TCPCONNECT},
     {"sys_exit", SYSCALL | TCPCONNECT},
     {"sched_switch", RUNQUEUE},
