@@ -66,8 +66,8 @@ struct probes *probes_new(const struct bpf_module *module,
 
 /*
  * Take the results of these programs from now on; of all probes that run;
- * why others of `wanted` do not is said in the log.  NULL: there are none, for a
- * while.  The books go on.  Programs stay the caller's, and are closed after
+ * why others of `wanted` do not is said in the log.  NULL: there are none, for
+ * a while.  The books go on.  Programs stay the caller's, and are closed after
  * this.  False: there is no memory for it now, which is said once.
  */
 bool probes_attach(struct probes *probes, struct selection *selection,

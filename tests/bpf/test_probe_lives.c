@@ -266,7 +266,7 @@ static void who_leaves_its_group_is_watched_no_more(void **state) {
   round_of(w);
   counted(calls_of_in(), 100);
   assert_int_equal(entries_of_watch(), 1);
-  round_of(w); /* and it is out */
+  round_of(w);               /* and it is out */
   wait_until_asleep(w->pid); /* in a call that has begun while it is watched */
   read_once();
   assert_int_equal(entries_of_watch(), 0);
