@@ -51,9 +51,10 @@ static __always_inline int begin_request(struct request *request, __u64 flags) {
   if (operation >= BLOCK_OPERATIONS)
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
+  __u32 then = epoch_before();
   struct request_begin entry = {
       .ns = bpf_ktime_get_ns(),
-      .by = begin_of(task, find_watched(task)),
+      .by = begin_of(task, find_watched(task), then),
       .operation = operation,
   };
   __u64 key = (__u64)request;

@@ -144,12 +144,16 @@ static __always_inline __s64 sum_counter(struct percpu_counter *counter) {
   return sum > 0 ? sum : 0;
 }
 
+static __always_inline __s64 not_below_0(__s64 n) { return n > 0 ? n : 0; }
+
+/* get_mm_counter(): threads keep parts back, so that a sum may be below zero.
+ */
 static OTHER_KERNEL __s64 get_atomic_counters(struct mm_struct___atomic *mm,
                                               __s64 *swap) {
-  *swap = BPF_CORE_READ(mm, rss_stat.count[MM_SWAPENTS].counter);
-  return BPF_CORE_READ(mm, rss_stat.count[MM_FILEPAGES].counter) +
-         BPF_CORE_READ(mm, rss_stat.count[MM_ANONPAGES].counter) +
-         BPF_CORE_READ(mm, rss_stat.count[MM_SHMEMPAGES].counter);
+  *swap = not_below_0(BPF_CORE_READ(mm, rss_stat.count[MM_SWAPENTS].counter));
+  return not_below_0(BPF_CORE_READ(mm, rss_stat.count[MM_FILEPAGES].counter)) +
+         not_below_0(BPF_CORE_READ(mm, rss_stat.count[MM_ANONPAGES].counter)) +
+         not_below_0(BPF_CORE_READ(mm, rss_stat.count[MM_SHMEMPAGES].counter));
 }
 
 #define COUNTER(mm, which) AT(struct percpu_counter, &(mm)->rss_stat[which])

@@ -43,16 +43,20 @@ static __noinline __u32 new_cell(__u32 number) {
     return CELL_OTHER;
   }
   __u32 cell = CELL_FIRST + __sync_fetch_and_add(&cells.used, 1);
-  if (cell >= SYSCALL_CELLS || number >= SYSCALL_NUMBERS)
+  if (cell >= SYSCALL_CELLS || number >= SYSCALL_NUMBERS) {
+    lose(PROBE_LOSS_CELLS);
     return CELL_OTHER;
+  }
   cells.number[cell] = number;
   cells.cell[number] = cell;
   return cell;
 }
 
 static __always_inline __u32 cell_of(__u64 number) {
-  if (number >= SYSCALL_NUMBERS)
+  if (number >= SYSCALL_NUMBERS) {
+    lose(PROBE_LOSS_CELLS);
     return CELL_OTHER;
+  }
   __u32 cell = cells.cell[number];
   return cell != CELL_OTHER ? cell : new_cell(number);
 }
@@ -63,7 +67,6 @@ static __always_inline __u32 cell_of(__u64 number) {
  * a free port after it has begun but for a reason that it does not know.
  */
 
-#define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000

@@ -19,8 +19,6 @@
 #include "tcpconnect.bpf.h"
 #include "watch.bpf.h"
 
-#define IPPROTO_TCP 6
-
 enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_CLOSE = 7 };
 
 struct connect_begin {
@@ -41,6 +39,7 @@ struct {
 
 static __always_inline int begin_handshake(const struct sock *socket) {
   struct task_struct *task = bpf_get_current_task_btf();
+  __u32 then = epoch_before();
   struct watched *watched = find_watched(task);
   struct tcp_sock *tcp = (struct tcp_sock *)socket;
   __u64 key = (__u64)socket;
@@ -49,7 +48,7 @@ static __always_inline int begin_handshake(const struct sock *socket) {
     return 0;
   struct connect_begin entry = {
       .ns = bpf_ktime_get_ns(),
-      .by = begin_of(task, watched),
+      .by = begin_of(task, watched, then),
       .tid = task->pid,
       .deferred = BPF_CORE_READ_BITFIELD_PROBED(tcp, fastopen_connect),
   };

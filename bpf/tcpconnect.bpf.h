@@ -6,6 +6,8 @@
 #ifndef PROCTRACE_TCPCONNECT_BPF_H
 #define PROCTRACE_TCPCONNECT_BPF_H
 
+#define IPPROTO_TCP 6
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1); /* user space knows how many */

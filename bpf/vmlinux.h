@@ -154,14 +154,9 @@ struct mm_struct {
   struct percpu_counter rss_stat[4];
 };
 
-struct sock_common {
-  volatile unsigned char skc_state;
-};
-
 struct sock {
-  struct sock_common __sk_common;
   int sk_err;
-  __u16 sk_protocol, sk_type;
+  __u16 sk_protocol;
 };
 
 struct tcp_sock {

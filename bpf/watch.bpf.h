@@ -72,13 +72,21 @@ struct beginner {
   __u32 pid, slot, epoch;
 };
 
-static __always_inline struct beginner begin_of(struct task_struct *task,
-                                                const struct watched *watched) {
+/* `then`: read before the look-up; what changes after it belongs to another
+ * epoch. */
+static __always_inline struct beginner
+begin_of(struct task_struct *task, const struct watched *watched, __u32 then) {
   return (struct beginner){
       .pid = task->tgid,
       .slot = watched == NULL ? SLOT_NONE : watched->slot,
-      .epoch = epoch,
+      .epoch = then,
   };
+}
+
+static __always_inline __u32 epoch_before(void) {
+  __u32 then = epoch;
+  read_barrier();
+  return then;
 }
 
 /* Where it counts now: nowhere when it is not watched any more. */
@@ -109,14 +117,12 @@ static __noinline int renew_thread(struct thread_state *thread,
                                    struct task_struct *task) {
   if (thread == NULL)
     return 0;
-  /* Before the look: what changes after it belongs to another epoch. */
-  __u32 now = epoch;
-  read_barrier();
+  __u32 then = epoch_before();
   struct watched *watched = find_watched(task);
   if (thread->slot == SLOT_NONE && !EVERYBODY)
     begin_thread(thread, task);
   thread->slot = watched == NULL ? SLOT_NONE : watched->slot;
-  thread->epoch = now;
+  thread->epoch = then;
   return 0;
 }
 

@@ -13,7 +13,7 @@ static int compare_sleepers(const void *left, const void *right) {
   return a->tid < b->tid ? -1 : a->tid > b->tid;
 }
 
-/* NULL: it has ended. */
+/* NULL: it has ended, or cannot be seen. */
 static const struct member *find_process(const struct selection *selection,
                                          pid_t pid) {
   ptrdiff_t place = selection_find(selection, pid);
@@ -34,12 +34,14 @@ static bool is_same_sleep(const struct sleep *old, const struct sleep *new) {
 }
 
 /* A look that failed wakes nobody: who was missed once is kept, and as long as
- * not all are looked at. */
+ * not all are looked at, or the process itself cannot be. */
 static bool is_kept(const struct sleep *old, const struct selection *selection,
                     const struct snapshot *snapshot) {
   const struct member *member = find_process(selection, old->sleeper.pid);
+  if (member == NULL)
+    return snapshot_may_live(snapshot, old->sleeper.pid);
   return (snapshot->sleepers_cut || old->seen + 1 >= selection->interval) &&
-         member != NULL && member->start == old->start;
+         member->start == old->start;
 }
 
 /* Both lists are sorted: one walk joins them. */
@@ -184,14 +186,16 @@ static size_t tell_process(struct blocked *blocked,
 
 static void tell_ends(struct blocked *blocked,
                       const struct selection *selection,
+                      const struct snapshot *snapshot,
                       struct notices *notices) {
   size_t kept = 0;
   for (size_t i = 0; i < blocked->told_count; i++) {
     struct told *told = &blocked->told[i];
     const struct member *member = find_process(selection, told->pid);
     bool lives = member != NULL && member->start == told->start;
-    struct notice *notice =
-        told->holds ? NULL : add(notices, SEVERITY_OKAY, told);
+    bool holds = told->holds ||
+                 (member == NULL && snapshot_may_live(snapshot, told->pid));
+    struct notice *notice = holds ? NULL : add(notices, SEVERITY_OKAY, told);
     if (notice == NULL)
       blocked->told[kept++] = *told;
     else
@@ -212,7 +216,7 @@ void blocked_update(struct blocked *blocked, const struct selection *selection,
     blocked->told[i].holds = false;
   for (size_t i = 0; i < blocked->sleep_count;)
     i += tell_process(blocked, selection, snapshot, i, intervals, notices);
-  tell_ends(blocked, selection, notices);
+  tell_ends(blocked, selection, snapshot, notices);
 }
 
 void blocked_free(struct blocked *blocked) {

@@ -58,6 +58,11 @@ static void keep_bounds(struct latency_bounds *bounds,
       bounds->count[histogram_bound_of(i)] += buckets[i];
 }
 
+void book_forget_bounds(struct probe_book *book, unsigned latency) {
+  if (book->bounds != NULL)
+    book->bounds[latency] = (struct latency_bounds){0};
+}
+
 /* --- names of system calls --- */
 
 static uint64_t amount_of(const struct calls *cell, bool by_time) {

@@ -60,6 +60,9 @@ void book_free(struct probe_book *book);
 /* An interval begins: nothing has happened. */
 void book_begin(struct probe_book *book);
 
+/* The histogram of this enum latency begins anew: it is of something else. */
+void book_forget_bounds(struct probe_book *book, unsigned latency);
+
 /* All that has happened in this interval; once in each. */
 void book_enter(struct probe_book *book, const struct growth *growth,
                 const struct book_style *style, const struct cells *cells);

@@ -111,7 +111,9 @@ static void explain_load(int error, char *log, char *reason, size_t size) {
   libbpf_strerror(error, text, sizeof(text));
   if (error == EPERM)
     snprintf(reason, size,
-             "no right to load BPF programs; it takes CAP_BPF and CAP_PERFMON");
+             "no right to load BPF programs: it takes CAP_BPF and CAP_PERFMON, "
+             "and a filter of system calls (seccomp, SystemCallFilter) that "
+             "lets bpf() through");
   else if (what != NULL)
     snprintf(reason, size, "the kernel refuses the program %s: %s (%s)", what,
              text, detail);

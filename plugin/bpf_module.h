@@ -105,8 +105,8 @@ struct bpf_module {
   /* What became of the probes; valid until close(). */
   const struct probe_state *(*probes)(const struct bpf_programs *programs);
 
-  /* Bytes of kernel memory that this setup would take at most, threads of the
-   * watched processes excepted. */
+  /* Bytes of kernel memory that this setup would take at most for results, for
+   * whom to watch and for what is in flight. */
   uint64_t (*memory_of)(const struct probe_setup *setup);
 
   /* Watch a process, or no longer; pid is its kernel_pid.  Only after commit()

@@ -72,8 +72,10 @@ static bool is_trusted(const char *path, mode_t type, mode_t group_may,
     snprintf(reason, size, "%s belongs to user %u and not to root", path,
              info.st_uid);
   else if (info.st_mode & (S_IWGRP | S_IRWXO) & ~group_may)
-    snprintf(reason, size, "%s can be used by others than root and its group",
-             path);
+    snprintf(reason, size,
+             "%s can be used by others than root and its group; chmod "
+             "g-w,o-rwx %s",
+             path, path);
   else
     return true;
   return false;

@@ -10,7 +10,7 @@
 
 #include <bpf/libbpf.h>
 
-/* Every program of bpf/proctrace.bpf.c has one entry in programs[]. */
+/* Every program of bpf/proctrace.bpf.c has one entry in programs_of[]. */
 #define PROGRAMS 15
 
 /* Maps besides those of results. */

@@ -24,6 +24,7 @@ struct bpf_source {
   struct bpf_programs *programs; /* NULL: the pins have vanished */
   char *pins;                    /* NULL: we have loaded them */
   unsigned generation;
+  uint64_t zombies; /* so many there were, of these programs */
   struct bpf_pass pass;
   bool failed, failed_before; /* the iterator, in this interval and the last */
   bool said;
@@ -33,11 +34,20 @@ struct bpf_source {
 
 /* --- scan --- */
 
+/* Whose end the kernel has not shown to its program. */
+static uint64_t read_zombies(const struct bpf_source *bpf) {
+  uint64_t losses[PROBE_LOSSES];
+  return bpf->module->read_losses(bpf->programs, losses) == 0
+             ? losses[PROBE_LOSS_ZOMBIES]
+             : bpf->zombies;
+}
+
 static void use_programs(struct bpf_source *bpf,
                          struct bpf_programs *programs) {
   bpf->programs = programs;
   bpf->generation++;
   bpf->pass.with_threads = bpf->module->with_threads(programs);
+  bpf->zombies = read_zombies(bpf);
 }
 
 /* What the pins were is no more: is there something else? */
@@ -127,6 +137,9 @@ static int bpf_scan(struct source *source, struct snapshot *snapshot) {
     bpf_pass_end(&bpf->pass, snapshot);
     if (bpf->module->probes(bpf->programs)->exits)
       read_ended(bpf, snapshot);
+    uint64_t zombies = read_zombies(bpf);
+    snapshot->losses[LOSS_ZOMBIES] += zombies - bpf->zombies;
+    bpf->zombies = zombies;
     return 0;
   }
   if (!bpf->said && bpf->programs != NULL)
@@ -210,9 +223,14 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
   struct bpf_source *bpf = calloc(1, sizeof(*bpf));
   if (bpf != NULL)
     bpf->buffer_size = (size_t)sysconf(_SC_PAGESIZE) << 3;
-  if (bpf == NULL || (bpf->buffer = malloc(bpf->buffer_size)) == NULL) {
+  char *pins = options->pins != NULL ? strdup(options->pins) : NULL;
+  if (bpf == NULL || (bpf->buffer = malloc(bpf->buffer_size)) == NULL ||
+      (options->pins != NULL && pins == NULL)) {
     snprintf(reason, size, "out of memory");
+    if (bpf != NULL)
+      free(bpf->buffer);
     free(bpf);
+    free(pins);
     return NULL;
   }
   bpf->source = (struct source){
@@ -223,6 +241,7 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
       .free = bpf_free,
   };
   bpf->procfs = procfs;
+  bpf->pins = pins;
   bpf->module = module;
   bpf->pass = (struct bpf_pass){
       .ticks = (unsigned)sysconf(_SC_CLK_TCK),
@@ -232,7 +251,6 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
   static const struct probe_setup no_probes = {.slots = 1, .shards_most = 1};
   struct bpf_programs *programs;
   if (options->pins != NULL) {
-    bpf->pins = strdup(options->pins);
     programs = module->open_pinned(options->pins, reason, size);
   } else {
     programs = module->open(

@@ -346,8 +346,8 @@ void ledger_update(struct selection *selection, struct snapshot *snapshot) {
     qsort(snapshot->ended, snapshot->ended_count, sizeof(*snapshot->ended),
           compare_starts);
   enter_ended(selection, snapshot, false);
-  for (size_t i = 0; i < selection->gone_count && snapshot->complete; i++)
-    if (!selection->gone[i]->settled)
+  for (size_t i = 0; i < selection->gone_count; i++)
+    if (!selection->gone[i]->settled && !selection->gone[i]->may_live)
       settle(selection, selection->gone[i]);
   for (size_t i = 0; i < selection->count; i++) {
     struct member *member = selection->members[i];

@@ -42,7 +42,8 @@ static const char usage[] =
     "of load:\n"
     "  --group NAME|GID     may read them, and say whom to watch [collectd]\n"
     "  --probes LIST        of syscall, runqueue, blockio, tcpconnect, mmap\n"
-    "                       [all], or none: the task iterator alone\n"
+    "                       [all five], or the word none: the task iterator\n"
+    "                       alone\n"
     "  --max-processes N    watched at a time [1000]\n"
     "  --memory MIB         bound of the memory for results [32]\n"
     "  --count-only         of system calls, no latency\n"
@@ -56,18 +57,23 @@ static const char usage[] =
 
 /* --- arguments --- */
 
-static bool read_probes(char *list, const char *option, unsigned *out) {
+#define ALL_PROBES (PROBE_BIT(PROBES) - 1)
+/* Block I/O is told of the host in any case; connects and mmap never are. */
+#define HOST_PROBES (PROBE_BIT(PROBE_SYSCALL) | PROBE_BIT(PROBE_RUNQUEUE))
+
+static bool read_probes(char *list, const char *option, unsigned possible,
+                        unsigned *out) {
   *out = 0;
   if (strcmp(list, "none") == 0)
     return true;
   for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
     enum probe i = 0;
-    while (i < PROBES && strcmp(name, probe_names[i]) != 0)
+    while (i < PROBES &&
+           !(possible & PROBE_BIT(i) && strcmp(name, probe_names[i]) == 0))
       i++;
     if (i == PROBES) {
-      log_error(
-          "%s %s: there are syscall, runqueue, blockio, tcpconnect and mmap",
-          option, name);
+      log_error("%s %s: there are syscall, runqueue%s", option, name,
+                possible == ALL_PROBES ? ", blockio, tcpconnect and mmap" : "");
       return false;
     }
     *out |= PROBE_BIT(i);
@@ -146,7 +152,7 @@ static bool read_option(int option, struct request *request) {
     request->group = optarg;
     return true;
   case OPTION_PROBES:
-    return read_probes(optarg, "--probes", &request->probes.wanted);
+    return read_probes(optarg, "--probes", ALL_PROBES, &request->probes.wanted);
   case OPTION_PROCESSES:
     return read_number(optarg, "--max-processes", 1000000, &request->processes);
   case OPTION_MEMORY:
@@ -157,7 +163,7 @@ static bool read_option(int option, struct request *request) {
   case OPTION_LATENCY_OF:
     return read_names(optarg, &request->probes);
   case OPTION_HOST:
-    return read_probes(optarg, "--host", &request->probes.host);
+    return read_probes(optarg, "--host", HOST_PROBES, &request->probes.host);
   case OPTION_THREADS:
     return request->threads = true;
   default:
@@ -197,9 +203,9 @@ static void check_way(const char *directory, gid_t group) {
     *end = '\0';
     if (stat(path, &info) == 0 && !(info.st_mode & S_IXOTH) &&
         !(info.st_gid == group && info.st_mode & S_IXGRP))
-      log_warning("%s is closed to all but its owner and group, collectd as "
-                  "an ordinary user too; chgrp %u %s && chmod g+x %s lets "
-                  "the group of the pins through",
+      log_warning("%s lets only its owner and group through, and so no "
+                  "collectd that is an ordinary user; chgrp %u %s && chmod "
+                  "g+x %s opens the way to the group of the pins",
                   path, (unsigned)group, path, path);
   }
 }
@@ -361,7 +367,7 @@ int main(int argc, char **argv) {
   struct request request = {
       .directory = PINS_DEFAULT,
       .group = "collectd",
-      .probes = {.wanted = PROBE_BIT(PROBES) - 1,
+      .probes = {.wanted = ALL_PROBES,
                  .syscall_latency = true,
                  .memory_mib = 32},
       .processes = 1000,

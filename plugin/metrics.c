@@ -329,6 +329,8 @@ const struct loss_text loss_texts[LOSS_COUNT] = {
         {"operations", "dropped_ended",
          "more processes ended in one interval than BPF keeps records of: "
          "what they did last is missing; shorten the Interval"},
+    /* No line: some kernels have a few of them all the time. */
+    [LOSS_ZOMBIES] = {"operations", "dropped_zombies", NULL},
     [LOSS_FAILED] = {"operations", "dropped_failed",
                      "some files of /proc could not be read"},
     [LOSS_MEMORY] = {"operations", "dropped_memory",

@@ -230,10 +230,12 @@ static void read_select(struct options *options, const oconfig_item_t *item) {
       return;
     }
   }
-  if (!selects(rule)) {
-    complain(item, remedy);
-    rule_drop_last(options);
-  }
+  if (rule->has_pid && rule->pid_file != NULL)
+    remedy = "want Pid or PidFile in it, and not both";
+  else if (selects(rule))
+    return;
+  complain(item, remedy);
+  rule_drop_last(options);
 }
 
 /* --- Top --- */

@@ -58,7 +58,7 @@ static void set_latency_of(struct probe_options *options, enum probe probe,
     right = item->values[i].type == OCONFIG_TYPE_STRING &&
             item->values[i].value.string[0] != '\0';
   if (!right) {
-    complain(item, "want names of system calls, at most four");
+    complain(item, "want one to four names of system calls, in quotes");
     return;
   }
   forget_latency_of(options);
@@ -92,9 +92,23 @@ static const struct {
     {"Host", set_host, SYSCALL | RUNQUEUE},
 };
 
+static void complain_of_line(enum probe probe, const oconfig_item_t *line) {
+  char remedy[120];
+  int at = snprintf(remedy, sizeof(remedy), "no such line in <Probe \"%s\">",
+                    probe_names[probe]);
+  const char *separator = "; there is ";
+  for (size_t i = 0; i < sizeof(probe_lines) / sizeof(probe_lines[0]); i++) {
+    if (!(probe_lines[i].probes & PROBE_BIT(probe)))
+      continue;
+    at += snprintf(remedy + at, sizeof(remedy) - (size_t)at, "%s%s", separator,
+                   probe_lines[i].key);
+    separator = ", ";
+  }
+  complain(line, remedy);
+}
+
 static void read_probe_line(struct probe_options *options, enum probe probe,
                             const oconfig_item_t *line) {
-  char remedy[80];
   for (size_t i = 0; i < sizeof(probe_lines) / sizeof(probe_lines[0]); i++) {
     if (strcasecmp(line->key, probe_lines[i].key) != 0 ||
         !(probe_lines[i].probes & PROBE_BIT(probe)))
@@ -102,9 +116,7 @@ static void read_probe_line(struct probe_options *options, enum probe probe,
     probe_lines[i].set(options, probe, line);
     return;
   }
-  snprintf(remedy, sizeof(remedy), "no such line in <Probe \"%s\">",
-           probe_names[probe]);
-  complain(line, remedy);
+  complain_of_line(probe, line);
 }
 
 /* PROBES: it is none. */

@@ -30,6 +30,7 @@ static struct member *revive(struct selection *selection,
       continue;
     selection->gone[i] = selection->gone[--selection->gone_count];
     member->gone_for = 0;
+    member->pss_due = member->has_pss = false; /* a round may have begun */
     return member;
   }
   return NULL;
@@ -55,11 +56,14 @@ static int compare_pids(const void *left, const void *right) {
 }
 
 /* Who has waited long enough is forgotten; the others are sorted. */
-static void forget_gone(struct selection *selection, bool complete) {
+static void forget_gone(struct selection *selection,
+                        const struct snapshot *snapshot) {
   size_t kept = 0;
+  unsigned most = snapshot->complete ? 2 : INCOMPLETE_SCANS;
   for (size_t i = 0; i < selection->gone_count; i++) {
     struct member *member = selection->gone[i];
-    if (member->gone_for++ < (complete ? 2 : INCOMPLETE_SCANS))
+    member->may_live = snapshot_may_live(snapshot, member->pid);
+    if (snapshot_has_missed(snapshot, member->pid) || member->gone_for++ < most)
       selection->gone[kept++] = member;
     else
       member_free(member);
@@ -119,7 +123,7 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
     free(members);
     return false;
   }
-  bool saw_all = selection->interval > 1 && selection->complete;
+  bool saw_all = selection->complete && selection->missed == 0;
   for (size_t i = 0; i < snapshot->count; i++) {
     const struct task *task = &snapshot->tasks[i];
     struct member *member = NULL;
@@ -133,7 +137,8 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
     if (member == NULL && !saw_all)
       member = revive(selection, task);
     /* Who started before the last scan was hidden from it, by hidepid say. */
-    bool born = saw_all && task->start + 1 >= selection->scanned_at;
+    bool born =
+        selection->interval > 1 && task->start + 1 >= selection->scanned_at;
     if (member == NULL && (member = member_new(task, born)) == NULL) {
       selection->no_memory++;
       continue;
@@ -147,13 +152,12 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
     selection->gone[selection->gone_count++] = selection->members[o];
   free(selection->members);
   selection->members = members;
-  selection->capacity = capacity;
   selection->count = snapshot->count = kept;
   selection->unseen_since =
       selection->interval > 2 ? selection->scanned_before : UINT64_MAX;
   selection->scanned_before = selection->scanned_at;
   selection->scanned_at = snapshot->now_ticks;
-  forget_gone(selection, snapshot->complete);
+  forget_gone(selection, snapshot);
   return true;
 }
 

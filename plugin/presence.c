@@ -133,6 +133,6 @@ void presence_update(const struct selection *selection,
     return;
   find_oldest(selection, snapshot);
   for (size_t i = 0; i < selection->group_count; i++)
-    if (!selection->groups[i]->of_top)
+    if (!selection->groups[i]->of_top && !selection->groups[i]->uncertain)
       follow(selection, snapshot, selection->groups[i], intervals, notices);
 }

@@ -11,20 +11,40 @@
 
 /* --- books --- */
 
-static void begin_members(struct member *const *members, size_t n) {
+static void each_member(struct member *const *members, size_t n,
+                        void (*does)(struct probe_book *book, unsigned latency),
+                        unsigned latency) {
   for (size_t i = 0; i < n; i++)
     if (members[i]->probed != NULL)
-      book_begin(members[i]->probed);
+      does(members[i]->probed, latency);
+}
+
+static void each_book(struct probes *probes, const struct selection *selection,
+                      void (*does)(struct probe_book *book, unsigned latency),
+                      unsigned latency) {
+  each_member(selection->members, selection->count, does, latency);
+  each_member(selection->gone, selection->gone_count, does, latency);
+  for (size_t i = 0; i < selection->group_count; i++)
+    if (selection->groups[i]->probed != NULL)
+      does(selection->groups[i]->probed, latency);
+  does(probes->host, latency);
+}
+
+static void begin_book(struct probe_book *book, unsigned unused) {
+  (void)unused;
+  book_begin(book);
 }
 
 static void begin_books(struct probes *probes,
                         const struct selection *selection) {
-  begin_members(selection->members, selection->count);
-  begin_members(selection->gone, selection->gone_count);
-  for (size_t i = 0; i < selection->group_count; i++)
-    if (selection->groups[i]->probed != NULL)
-      book_begin(selection->groups[i]->probed);
-  book_begin(probes->host);
+  each_book(probes, selection, begin_book, 0);
+}
+
+/* Its place is another system call's now. */
+static void forget_latency(struct probes *probes,
+                           const struct selection *selection,
+                           unsigned latency) {
+  each_book(probes, selection, book_forget_bounds, latency);
 }
 
 /* Of groups only the sum over their slots is known to be an interval. */
@@ -131,7 +151,7 @@ static void read_costs(struct probes *probes) {
       probes->losses[i] = probes->earlier_losses[i] + losses[i];
   probes->missed = probes->earlier_missed;
   for (enum probe i = 0; i < PROBES; i++) {
-    if (!(probes->state.probes & PROBE_BIT(i)))
+    if (!(probes->loaded & PROBE_BIT(i)))
       continue;
     struct probe_cost *cost = &probes->cost[i];
     probes->module->read_cost(probes->programs, i, cost);
@@ -195,10 +215,40 @@ static void forget_slots(struct probes *probes, struct selection *selection) {
 static void detach(struct probes *probes, struct selection *selection) {
   forget_slots(probes, selection);
   probes->programs = NULL;
-  probes->state.probes = 0;
-  memcpy(probes->earlier_losses, probes->losses, sizeof(probes->losses));
+  probes->state.probes = probes->loaded = 0;
+}
+
+/* What programs say from now on is added to what there was; what they have said
+ * before is not ours, or has been told.  Differences go round rightly. */
+static void begin_costs(struct probes *probes) {
+  uint64_t losses[PROBE_LOSSES] = {0};
+  if (probes->module->read_losses(probes->programs, losses) != 0)
+    memset(losses, 0, sizeof(losses));
+  for (int i = 0; i < PROBE_LOSSES; i++)
+    probes->earlier_losses[i] = probes->losses[i] - losses[i];
   probes->earlier_missed = probes->missed;
-  memcpy(probes->earlier_cost, probes->cost, sizeof(probes->cost));
+  for (enum probe i = 0; i < PROBES; i++) {
+    struct probe_cost cost = {0};
+    if (probes->loaded & PROBE_BIT(i))
+      probes->module->read_cost(probes->programs, i, &cost);
+    probes->earlier_missed -= cost.missed;
+    probes->earlier_cost[i].run_ns = probes->cost[i].run_ns - cost.run_ns;
+    probes->earlier_cost[i].runs = probes->cost[i].runs - cost.runs;
+  }
+}
+
+/* The system calls that have a latency of their own. */
+static void name_calls(struct probes *probes, struct selection *selection,
+                       bool *named) {
+  for (unsigned i = 0; i < LATENCY_NAMES; i++) {
+    char name[SYSCALL_NAME_SIZE] = "";
+    if (i < probes->setup.named_count)
+      *named &= probes->module->syscall_name(probes->setup.named[i], name,
+                                             sizeof(name));
+    if (strcmp(name, probes->named[i]) != 0)
+      forget_latency(probes, selection, LATENCY_NAMED + i);
+    memcpy(probes->named[i], name, sizeof(name));
+  }
 }
 
 struct probes *probes_new(const struct bpf_module *module,
@@ -223,11 +273,12 @@ bool probes_attach(struct probes *probes, struct selection *selection,
   if (programs == NULL)
     return true;
   probes->state = *probes->module->probes(programs);
+  probes->loaded = probes->state.probes;
+  if (wanted != 0)
+    probes->state.probes &= wanted;
   probes->setup = *probes->module->setup(programs);
   bool named = true;
-  for (unsigned i = 0; i < probes->setup.named_count; i++)
-    named &= probes->module->syscall_name(
-        probes->setup.named[i], probes->named[i], sizeof(probes->named[i]));
+  name_calls(probes, selection, &named);
   probes->style.by_time = probes->setup.syscall_latency;
   probes->programs = programs;
   probes->slots = calloc(probes->setup.slots, sizeof(*probes->slots));
@@ -247,6 +298,7 @@ bool probes_attach(struct probes *probes, struct selection *selection,
     detach(probes, selection);
     return false;
   }
+  begin_costs(probes);
   say_reasons(probes, wanted);
   return true;
 }

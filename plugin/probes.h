@@ -36,6 +36,7 @@ struct probes {
   const struct bpf_module *module;
   struct bpf_programs *programs; /* NULL: nothing runs */
   struct probe_state state;
+  unsigned loaded; /* of its probes, told or not */
   struct probe_setup setup;
   char named[LATENCY_NAMES][SYSCALL_NAME_SIZE]; /* of setup.named */
   struct book_style style;
@@ -65,10 +66,10 @@ struct probes *probes_new(const struct bpf_module *module,
                           const struct book_style *style);
 
 /*
- * Take the results of these programs from now on; of all probes that run;
- * why others of `wanted` do not is said in the log.  NULL: there are none, for
- * a while.  The books go on.  Programs stay the caller's, and are closed after
- * this.  False: there is no memory for it now, which is said once.
+ * Take the results of these programs from now on, of those probes of `wanted`
+ * (0: all) that run; why others do not is said in the log.  NULL: there are
+ * none, for a while.  The books go on.  Programs stay the caller's, and are
+ * closed after this.  False: there is no memory for it now, which is said once.
  */
 bool probes_attach(struct probes *probes, struct selection *selection,
                    struct bpf_programs *programs, unsigned wanted);

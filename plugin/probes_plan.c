@@ -74,7 +74,7 @@ void probes_plan(const struct probe_options *options,
   if (options->wanted & PROBE_BIT(PROBE_SYSCALL) && options->syscall_latency)
     find_numbers(options, module, out);
   else if (options->latency_of_count > 0)
-    log_warning("LatencyOf needs Probe \"syscall\" with Latency true: it is "
-                "left out");
+    log_warning("LatencyOf (--latency-of) needs the probe syscall with Latency "
+                "true (without --count-only): it is left out");
   fit(module, options->memory_mib, out);
 }

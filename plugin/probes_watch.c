@@ -93,7 +93,8 @@ static bool keeps_slot(const struct slot *slot,
                        const struct snapshot *snapshot) {
   if (slot->member == NULL)
     return false;
-  return slot->lives ? slot->group != NULL : !snapshot->complete;
+  return slot->lives ? slot->group != NULL
+                     : snapshot_may_live(snapshot, slot->member->pid);
 }
 
 /* Before slots are given: the pid may be somebody else's now. */
@@ -108,7 +109,8 @@ static void leave_process(struct probes *probes, struct slot *slot,
 
 static void leave_heirs(struct probes *probes, struct slot *slot,
                         const struct snapshot *snapshot) {
-  if (slot->group != NULL && (slot->wanted || !snapshot->complete))
+  if (slot->group != NULL &&
+      (slot->wanted || !snapshot->complete || slot->group->uncertain))
     return;
   if (slot->group != NULL)
     slot->group->heirs_slot = 0;
@@ -130,7 +132,8 @@ static void leave_slots(struct probes *probes,
 
 /* --- slots that are given --- */
 
-/* Its number, or 0.  *from: all below are in use. */
+/* Its number, or 0: there is none, or it could not be read.  *from: all below
+ * are in use. */
 static unsigned find_free(struct probes *probes, unsigned *from) {
   while (*from < probes->setup.slots && probes->slots[*from].use != SLOT_FREE)
     ++*from;
@@ -266,8 +269,9 @@ static void open_books(struct probes *probes, struct selection *selection) {
 static void say_short(struct probes *probes) {
   if (!probes->said_short)
     log_warning("%zu processes are not probed: there is room for %u; "
-                "ProbeMemory and MaxProcesses bound it (said once; "
-                "self/count-unprobed shows how many)",
+                "MaxProcesses and ProbeMemory bound it, with PinPath those of "
+                "`proctrace-bpf load` (said once; self/count-unprobed shows "
+                "how many)",
                 probes->unprobed, probes->setup.slots - 1);
   probes->said_short = true;
 }
@@ -294,6 +298,7 @@ void probes_watch(struct probes *probes, struct selection *selection,
     commit(probes);
   }
   open_books(probes, selection);
-  if (!enough)
+  /* Or one could not be read, which is said elsewhere. */
+  if (!enough && from == probes->setup.slots)
     say_short(probes);
 }

@@ -104,6 +104,16 @@ bool add_scan_read(struct procfs *procfs, struct snapshot *snapshot,
   return added;
 }
 
+/* Of what is known of it, nothing is forgotten.  False: no memory. */
+static bool miss_process(struct procfs *procfs, struct snapshot *snapshot,
+                         pid_t pid) {
+  struct known *known = known_find(&procfs->known, pid);
+  if (known != NULL)
+    known->interval = procfs->known.interval;
+  return snapshot_add_missed(snapshot, pid);
+}
+
+/* False: it may be there, and nothing of the snapshot says so. */
 static bool take_process(struct procfs *procfs, struct snapshot *snapshot,
                          const struct slow_read *read) {
   struct task *task = NULL;
@@ -115,7 +125,7 @@ static bool take_process(struct procfs *procfs, struct snapshot *snapshot,
   if (error != 0) {
     count_loss(procfs, snapshot, error, LOSS_PROCESS_DENIED);
     return error == ENOENT || error == ESRCH || error == EACCES ||
-           error == EPERM;
+           error == EPERM || miss_process(procfs, snapshot, read->pid);
   }
   task_from_stat(procfs, snapshot, &read->stat, task);
   return true;
@@ -164,9 +174,9 @@ int procfs_scan_all(struct source *source, struct snapshot *snapshot) {
   struct procfs *procfs = (struct procfs *)source;
   int status = proc_list(procfs->root_fd, ".", &procfs->pids);
   procfs->known.incomplete = status != 0;
+  count_loss(procfs, snapshot, -status, LOSS_FAILED);
   if (status != 0 && procfs->pids.count == 0)
     return status;
-  count_loss(procfs, snapshot, -status, LOSS_FAILED);
   snapshot->complete = status == 0;
   proc_numbers_sort(&procfs->pids);
   for (size_t at = 0; at < procfs->pids.count; at += CHUNK)
@@ -303,6 +313,7 @@ static void detail_one(struct procfs *procfs, struct snapshot *snapshot,
   };
   if (r.known == NULL || is_late(procfs)) {
     task_of(&r)->wchan_missing |= (wanted & GROUP_WCHAN) != 0;
+    snapshot->sleepers_cut |= (wanted & GROUP_BLOCKED) != 0;
     count_loss(procfs, snapshot, r.known == NULL ? ENOMEM : ETIME, LOSS_FAILED);
     return;
   }

@@ -79,23 +79,17 @@ void log_line(enum log_level level, const char *format, ...) {
   plugin_log(severities[level], "proctrace: %s", line);
 }
 
-/* All that this read has lost. */
+/* All that this read has lost; of each kind one line, at its first time. */
 static void take_losses(struct proctrace *p) {
-  uint64_t *losses = p->snapshot.losses;
-  losses[LOSS_MEMORY] += p->selection->no_memory;
-  losses[LOSS_MAX_PROCESSES] += p->selection->not_reported;
-  losses[LOSS_MAX_GROUPS] += p->selection->no_group;
-  for (int i = 0; i < LOSS_COUNT; i++)
-    p->report.losses[i] += losses[i];
-}
-
-/* One line for each kind of loss, at its first time. */
-static void say_losses(struct proctrace *p) {
   for (int i = 0; i < LOSS_COUNT; i++) {
-    if (p->snapshot.losses[i] == 0 || p->said & 1u << i)
+    p->report.losses[i] += p->snapshot.losses[i];
+    if (p->snapshot.losses[i] == 0 || p->said & 1u << i ||
+        loss_texts[i].message == NULL)
       continue;
-    log_warning("%s (said once; self/%s-%s counts on)", loss_texts[i].message,
-                loss_texts[i].type, loss_texts[i].type_instance);
+    const char *type = loss_texts[i].type;
+    log_warning("%s (said once; self/%s-%s %s)", loss_texts[i].message, type,
+                loss_texts[i].type_instance,
+                strcmp(type, "count") == 0 ? "shows how many" : "counts on");
     p->said |= 1u << i;
   }
 }
@@ -183,8 +177,10 @@ static int proctrace_read(user_data_t *unused) {
   snapshot_reset(&p->snapshot);
   host_read(&p->host, &p->snapshot.host, p->snapshot.losses);
   int status = p->source->scan(p->source, &p->snapshot);
-  if (status == 0)
+  if (status == 0) {
     status = selection_update(p->selection, p->source, &p->snapshot);
+    p->snapshot.losses[LOSS_MEMORY] += status == -ENOMEM;
+  }
   if (status != 0) {
     if (status != p->last_error)
       log_error("cannot read the processes: %s", strerror(-status));
@@ -202,8 +198,10 @@ static int proctrace_read(user_data_t *unused) {
   if (p->probes != NULL)
     probes_update(p->probes, p->selection, &p->snapshot);
   ledger_update(p->selection, &p->snapshot);
+  p->snapshot.losses[LOSS_MEMORY] += p->selection->no_memory;
+  p->snapshot.losses[LOSS_MAX_PROCESSES] += p->selection->not_reported;
+  p->snapshot.losses[LOSS_MAX_GROUPS] += p->selection->no_group;
   take_losses(p);
-  say_losses(p);
   report_send(&p->report, &p->snapshot, p->selection, p->probes,
               p->source->name, began);
   notify(p);
@@ -234,6 +232,22 @@ static void proctrace_free(struct proctrace *p) {
   blocked_free(&p->blocked);
   herald_free(p->herald);
   free(p);
+}
+
+/* With pins and no line of a probe: whatever is loaded. */
+static bool probes_wanted(void) {
+  return options.probes.wanted != 0 || options.pin_path != NULL;
+}
+
+/* What costs every call is decided once, by who loads. */
+static void say_what_pins_decide(void) {
+  const struct probe_options *probes = &options.probes;
+  if (probes->latency_of_count > 0 || probes->host != 0 ||
+      !probes->syscall_latency)
+    log_line(LOG_LEVEL_INFO,
+             "with PinPath, Latency, LatencyOf and Host of a Probe are what "
+             "`proctrace-bpf load` was told: --count-only, --latency-of, "
+             "--host");
 }
 
 /* False: none is wanted, or the module is not there, which bpf_source.c says.
@@ -292,14 +306,16 @@ static void open_source(struct proctrace *p, const char *root,
       },
       procfs, reason, sizeof(reason));
   if (bpf == NULL) {
-    bool wanted = options.source == SOURCE_BPF || options.probes.wanted != 0;
+    bool wanted = options.source == SOURCE_BPF || probes_wanted();
     log_line(wanted ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
              "values come from procfs and not from BPF%s: %s",
              options.probes.wanted != 0 ? ", and no probe runs" : "", reason);
     return;
   }
   p->source = bpf;
-  if (options.probes.wanted != 0)
+  if (options.pin_path != NULL)
+    say_what_pins_decide();
+  if (probes_wanted())
     open_probes(p);
 }
 
@@ -352,7 +368,8 @@ static int proctrace_init(void) {
   options_complete(&options);
   running = proctrace_new();
   if (running == NULL)
-    log_error("nothing is reported");
+    log_error("nothing is reported, for want of memory or of what the line "
+              "before names: restart collectd when that is mended");
   return 0;
 }
 

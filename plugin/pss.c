@@ -9,10 +9,10 @@
 static void begin(struct pss *pss, const struct selection *selection) {
   pss->running = true;
   pss->age = 0;
-  for (size_t i = 0; i < selection->watched_count; i++) {
-    struct member *member = selection->members[selection->watched[i]];
-    member->pss_due = true;
-    member->has_pss = false;
+  for (size_t i = 0; i < selection->count; i++) {
+    struct member *member = selection->members[i];
+    member->pss_due = member->group != NULL;
+    member->has_pss = false; /* Top may have let it go, and choose it again */
   }
 }
 

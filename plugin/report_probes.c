@@ -212,9 +212,10 @@ static void send_loss(struct sender *sender, const char *what, uint64_t lost) {
 static void send_probe_losses(struct sender *sender,
                               const struct probes *probes) {
   for (int i = 0; i < PROBE_LOSSES; i++)
-    send_loss(sender, probe_loss_names[i],
-              probes->losses[i] +
-                  (i == PROBE_LOSS_WATCH ? probes->not_watched : 0));
+    if (i != PROBE_LOSS_ZOMBIES) /* the source tells it, without probes too */
+      send_loss(sender, probe_loss_names[i],
+                probes->losses[i] +
+                    (i == PROBE_LOSS_WATCH ? probes->not_watched : 0));
   send_loss(sender, "missed", probes->missed);
   send_loss(sender, "results", probes->not_read);
 }
@@ -224,7 +225,7 @@ void send_probes_self(struct sender *sender) {
   unsigned wanted = sender->report->probes;
   unsigned running = probes == NULL ? 0 : probes->state.probes;
   for (enum probe i = 0; i < PROBES; i++)
-    if (wanted & PROBE_BIT(i))
+    if ((wanted | running) & PROBE_BIT(i))
       send_of_probe(sender, "gauge", i, "", (running & PROBE_BIT(i)) != 0);
   if (probes == NULL)
     return;

@@ -125,10 +125,13 @@ enum verdict rule_judge(struct rule *rule, const struct task *task,
   return RULE_HOLDS;
 }
 
-/* O_NONBLOCK: whoever may write there must not be able to hold us with a
- * FIFO.  False, and errno: 0 where it is there and says nothing. */
+/* Whoever may write there must not be able to hold us with a FIFO, nor with a
+ * link to a file that never answers (/proc/PID/cmdline does not while the
+ * process holds its lock).  False, and errno: 0 where it is there and says
+ * nothing. */
 static bool read_pid_file(const char *path, pid_t *pid) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  int fd =
+      open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
   if (fd < 0)
     return false;
   char text[32];

@@ -412,14 +412,17 @@ static void note_restart(struct group *group, const struct member *member) {
   group->only_start = member->start;
 }
 
-/* Groups of which an incomplete scan lacks members, or shows none: that a
- * service is gone is not for a failed read to say. */
+/* Groups of which a scan lacks members, or may lack all that it ever had: that
+ * a service is gone is not for a failed read to say. */
 static void find_uncertain(struct selection *selection) {
-  for (size_t i = 0; i < selection->group_count; i++)
-    selection->groups[i]->uncertain =
-        !selection->complete && selection->groups[i]->processes == 0;
-  for (size_t i = 0; i < selection->gone_count && !selection->complete; i++)
-    if (selection->gone[i]->group != NULL)
+  for (size_t i = 0; i < selection->group_count; i++) {
+    struct group *group = selection->groups[i];
+    bool never_seen = group->tally.valid == 0 && selection->missed > 0;
+    group->uncertain =
+        group->processes == 0 && (!selection->complete || never_seen);
+  }
+  for (size_t i = 0; i < selection->gone_count; i++)
+    if (selection->gone[i]->may_live && selection->gone[i]->group != NULL)
       selection->gone[i]->group->uncertain = true;
 }
 
@@ -521,6 +524,7 @@ int selection_update(struct selection *selection, struct source *source,
       !population_update(selection, snapshot))
     return -ENOMEM;
   selection->complete = snapshot->complete && selection->no_memory == 0;
+  selection->missed = snapshot->missed_count;
   refresh_pid_files(selection);
   look_at_processes(selection, source, snapshot);
   find_descendants(selection);

@@ -54,6 +54,7 @@ struct member {
   char comm[COMM_SIZE];
   bool born;        /* started while we were looking */
   bool settled;     /* gone, and what it leaves behind is entered */
+  bool may_live;    /* gone from the snapshot, which could not have it */
   uint8_t gone_for; /* intervals */
   bool look;        /* its rule is to be decided */
   bool reported;    /* has series of its own */
@@ -80,7 +81,7 @@ struct member {
   bool pss_due, has_pss;
   struct probe_book *probed; /* what probes saw; NULL: it is not told */
   unsigned slot;             /* in which they count it; 0: in none of its own */
-  bool claimed;              /* they know that it is here; see probes.c */
+  bool claimed;              /* they know that it is here; see probes_watch.c */
 };
 
 /* The name of its series: its rule's, or for Top its command. */
@@ -103,8 +104,9 @@ struct selection {
   struct selection_options options;
   /* One for each of the snapshot's tasks, in the same place. */
   struct member **members;
-  size_t count, capacity;
-  /* Those that vanished in this interval, and unsettled ones of the last. */
+  size_t count;
+  /* Those that vanished in this interval or the two before, and those that may
+   * live: see population.h. */
   struct member **gone;
   size_t gone_count, gone_capacity;
   size_t gone_sorted; /* so many of them, by pid and start; then those that
@@ -120,6 +122,7 @@ struct selection {
   uint64_t no_memory;    /* what was left out for want of it */
   uint64_t no_group;     /* for want of MaxProcesses, which bounds groups too */
   bool complete;         /* the last scan listed every process */
+  size_t missed;         /* of which it could not have so many */
   uint64_t scanned_at;   /* clock ticks since boot when it began */
   uint64_t scanned_before; /* the same of the scan before */
   uint64_t unseen_since;   /* who started then or later, and is not remembered,

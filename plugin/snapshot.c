@@ -36,6 +36,29 @@ struct sleeper *snapshot_add_sleeper(struct snapshot *snapshot) {
   APPEND(snapshot, sleepers, sleeper_count, sleeper_capacity);
 }
 
+bool snapshot_add_missed(struct snapshot *snapshot, pid_t pid) {
+  if (!make_room(snapshot->missed, snapshot->missed_capacity,
+                 snapshot->missed_count + 1))
+    return false;
+  snapshot->missed[snapshot->missed_count++] = pid;
+  return true;
+}
+
+static int compare_pids(const void *left, const void *right) {
+  pid_t a = *(const pid_t *)left, b = *(const pid_t *)right;
+  return a < b ? -1 : a > b;
+}
+
+bool snapshot_has_missed(const struct snapshot *snapshot, pid_t pid) {
+  return snapshot->missed_count > 0 &&
+         bsearch(&pid, snapshot->missed, snapshot->missed_count, sizeof(pid_t),
+                 compare_pids) != NULL;
+}
+
+bool snapshot_may_live(const struct snapshot *snapshot, pid_t pid) {
+  return !snapshot->complete || snapshot_has_missed(snapshot, pid);
+}
+
 void snapshot_reset(struct snapshot *snapshot) {
   snapshot->count = 0;
   snapshot->thread_count = 0;
@@ -43,6 +66,7 @@ void snapshot_reset(struct snapshot *snapshot) {
   snapshot->wchan_count = 0;
   snapshot->sleeper_count = 0;
   snapshot->sleepers_cut = false;
+  snapshot->missed_count = 0;
   snapshot->complete = false;
   snapshot->rebase = 0;
   memset(snapshot->losses, 0, sizeof(snapshot->losses));
@@ -54,5 +78,6 @@ void snapshot_free(struct snapshot *snapshot) {
   free(snapshot->ended);
   free(snapshot->wchans);
   free(snapshot->sleepers);
+  free(snapshot->missed);
   memset(snapshot, 0, sizeof(*snapshot));
 }

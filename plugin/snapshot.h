@@ -178,6 +178,7 @@ enum loss {
   LOSS_LATE,           /* three quarters of the interval were over */
   LOSS_DESCRIPTORS,    /* EMFILE, ENFILE */
   LOSS_ENDED,          /* more processes ended than could be kept */
+  LOSS_ZOMBIES,        /* of those that ended, the kernel has shown no end */
   LOSS_FAILED,        /* any other error: EIO, no memory, text not understood */
   LOSS_MEMORY,        /* none for a process, a group, their books */
   LOSS_MAX_PROCESSES, /* the bounds that options set */
@@ -208,6 +209,8 @@ struct snapshot {
   uint64_t losses[LOSS_COUNT]; /* values lost in this interval */
   field_set rebase; /* counters that come from another place than in the last
                        interval: how much they differ says nothing */
+  pid_t *missed;    /* listed, but its record could not be had; ascending */
+  size_t missed_count, missed_capacity;
   bool complete; /* every process was listed; false: who is missing may live */
 };
 
@@ -224,5 +227,12 @@ struct task *snapshot_add_thread(struct snapshot *snapshot);
 struct ended *snapshot_add_ended(struct snapshot *snapshot);
 struct wchan *snapshot_add_wchan(struct snapshot *snapshot);
 struct sleeper *snapshot_add_sleeper(struct snapshot *snapshot);
+/* In the order of pids; false: no memory. */
+bool snapshot_add_missed(struct snapshot *snapshot, pid_t pid);
+
+/* Is a process of this pid there that has no record? */
+bool snapshot_has_missed(const struct snapshot *snapshot, pid_t pid);
+/* May one that has no record live all the same? */
+bool snapshot_may_live(const struct snapshot *snapshot, pid_t pid);
 
 #endif

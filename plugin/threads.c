@@ -137,8 +137,9 @@ static void look_at_status(const struct reading *r, bool memory,
   }
 }
 
+/* `lives`: another file of the thread has just been read. */
 static void look_at_schedstat(const struct reading *r, struct thread_base *base,
-                              struct look *look) {
+                              bool lives, struct look *look) {
   ssize_t n = read_file(r, base->tid, KEPT_SCHEDSTAT);
   if (n < 0) /* ENOENT: it ended, or a kernel without SCHED_INFO */
     count_reading_loss(r, (int)-n);
@@ -147,7 +148,7 @@ static void look_at_schedstat(const struct reading *r, struct thread_base *base,
     look->valid |= 1u << SUM_RUNTIME | 1u << SUM_WAIT;
   else
     count_reading_loss(r, EBADMSG);
-  look->gone |= n == -ESRCH;
+  look->gone |= n == -ESRCH || (n == -ENOENT && !lives);
 }
 
 /*
@@ -163,10 +164,11 @@ static struct look look_at_thread(const struct reading *r, unsigned wanted,
     count_reading_loss(r, ETIME);
     return look;
   }
-  if (memory || (wanted & ~(unsigned)GROUP_SCHED))
+  bool status = memory || (wanted & ~(unsigned)GROUP_SCHED);
+  if (status)
     look_at_status(r, memory, base, &look);
   if ((wanted & GROUP_SCHED) && !look.gone)
-    look_at_schedstat(r, base, &look);
+    look_at_schedstat(r, base, status, &look);
   return look;
 }
 
@@ -290,11 +292,13 @@ static bool read_sleep(struct procfs *procfs, struct snapshot *snapshot,
   ssize_t n = proc_read(procfs->root_fd, path, &procfs->text);
   if (n < 0) {
     count_loss(procfs, snapshot, (int)-n, LOSS_PROCESS_DENIED);
+    snapshot->sleepers_cut |= !is_gone(n);
     return false;
   }
   if (!parse_status(procfs->text.data, (size_t)n, &status) ||
       (status.has & STATUS_SWITCHES) != STATUS_SWITCHES) {
     count_loss(procfs, snapshot, EBADMSG, LOSS_FAILED);
+    snapshot->sleepers_cut = true;
     return false;
   }
   if (status.state != 'D')
@@ -305,6 +309,7 @@ static bool read_sleep(struct procfs *procfs, struct snapshot *snapshot,
   if (n < 1) {
     count_loss(procfs, snapshot, n < 0 ? (int)-n : EBADMSG,
                LOSS_PROCESS_DENIED);
+    snapshot->sleepers_cut |= !is_gone(n);
     return false;
   }
   procfs->text.data[n - 1] = '\0'; /* a line */
@@ -455,6 +460,7 @@ static void enter_thread(const struct reading *r, bool single,
         state == '\0' ||
         (sleeps(state) && !read_later(r->procfs, r->snapshot, SLOW_WCHAN,
                                       r->known->pid, base->tid, r->index));
+  r->snapshot->sleepers_cut |= (r->wanted & GROUP_BLOCKED) && state == '\0';
   if ((r->wanted & GROUP_BLOCKED) && state == 'D')
     procfs_look_at_sleeper(&r->procfs->source, r->snapshot, r->known->pid,
                            base->tid);

@@ -22,7 +22,7 @@ loader=$PWD/proctrace-bpf
 # Any group that is not root's, by name; nobody is in it but our collectd.
 group=$(getent group | awk -F: '$3 > 0 && $3 < 1000 && $4 == "" {print $1; exit}')
 gid=$(getent group "$group" | cut -d: -f3)
-plan 59
+plan 61
 # What a BPF file system has of its own cannot be removed with the directory.
 trap 'umount -l "$tmp/bpf"; tap_cleanup' EXIT
 
@@ -147,6 +147,8 @@ ok "block I/O of the host is told" test -n \
   "$(value "$at" host operations-blockio_read)"
 is "$(value "$at" "$of_work" derive-wait_sum_ns | wc -l)" 1 \
   "and all else that only the iterator tells"
+is "$(column "$of_work" operations-runqueue)" "" \
+  "but not of a probe that is loaded and not named"
 is "$(complaints)" "" "without a complaint"
 ok "status names the reader" eval "'$loader' status --pin '$pins' |
   grep -q 'reader  *process $collectd\$'"
@@ -222,6 +224,8 @@ ok "what a reader watched stays when it ends" watched
 collectd_start <<<"PinPath \"$pins\""
 next_read >"$tmp/at"
 ok "a new one clears it" eval "! watched"
+is "$(own gauge-probe_syscall) $(own gauge-probe_mmap)" "1 1" \
+  "without a line of a probe it has all that are loaded"
 
 # Pins of another version: here with a layout of another size.
 reap "$collectd"

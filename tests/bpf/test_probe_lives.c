@@ -202,7 +202,7 @@ static void who_stays_a_zombie_for_long_is_counted(void **state) {
   given("calls thread 1 %d:10", SYS_getsid);
   watch(SYSCALLS);
   read_once();
-  double before = value("self/operations-dropped_probe_zombies");
+  double before = value("self/operations-dropped_zombies");
   pid_t zombie = fork();
   if (zombie == 0)
     _exit(0);
@@ -212,7 +212,7 @@ static void who_stays_a_zombie_for_long_is_counted(void **state) {
   if (other == 0)
     skip();
   read_once();
-  assert_true(value("self/operations-dropped_probe_zombies") > before);
+  assert_true(value("self/operations-dropped_zombies") > before);
 }
 
 /* The operator's choice changes, and with it who is counted. */

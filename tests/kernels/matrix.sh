@@ -64,12 +64,13 @@ run_under() { # NAME
 run_all() {
   local kernel
   for kernel in $kernels; do
-    rm -f "$out/$kernel"
     if [ "$kernel" = here ]; then
+      rm -f "$out/$kernel"
       run_here
       continue
     fi
     [ -z "$why" ] || continue
+    rm -f "$out/$kernel"
     while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do
       wait -n
     done

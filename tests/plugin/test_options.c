@@ -88,6 +88,8 @@ static const struct bad {
     {"<Select 'b'>; Pid 99999999999; </Select>", "Pid", "99999999999"},
     {"<Select 'b'>; PidFile 5; </Select>", "PidFile", "5"},
     {"<Select 'b'>; PidFile ''; </Select>", "PidFile", ""},
+    {"<Select 'b'>; Pid 7; PidFile '/x'; </Select>", "Select",
+     "Pid or PidFile in it, and not both"},
     {"<Select 'b'>; User 'no such user'; </Select>", "User", "no such user"},
     {"<Select 'b'>; User -1; </Select>", "User", "-1"},
     {"<Select 'b'>; User true; </Select>", "User", "true"},
@@ -211,7 +213,7 @@ static const struct bad bad_probes[] = {
     {"<Probe 'blockio'>; Host true; </Probe>", "Host",
      "no such line in <Probe \"blockio\">"},
     {"<Probe 'runqueue'>; Latency true; </Probe>", "Latency",
-     "no such line in <Probe \"runqueue\">"},
+     "no such line in <Probe \"runqueue\">; there is Host"},
     {"<Probe 'mmap'>; Names 5; </Probe>", "Names",
      "no such line in <Probe \"mmap\">"},
 };

@@ -86,6 +86,16 @@ static void a_thread_that_cannot_be_read_is_waited_for(void **state) {
   sent("many/derive-runtime_ns", 11);
 }
 
+/* It was listed, and has ended: the sums are of those that are left. */
+static void a_thread_that_ends_before_it_is_read(void **state) {
+  (void)state;
+  given_two_threads();
+  assert_int_equal(unlink(fake_path(p, "task/8/schedstat")), 0);
+  start("Process 'many'; Collect 'sched'");
+  read_once();
+  sent("many-7/derive-runtime_ns", 100);
+}
+
 static void some_states_are_no_number_of_threads(void **state) {
   (void)state;
   given_two_threads();
@@ -122,6 +132,7 @@ int main(void) {
       TEST(read_twice_counts_once),
       TEST(threads_of_the_ranked_have_all_their_values),
       TEST(a_thread_that_cannot_be_read_is_waited_for),
+      TEST(a_thread_that_ends_before_it_is_read),
       TEST(some_states_are_no_number_of_threads),
       TEST(who_is_left_goes_on_from_its_own),
   };

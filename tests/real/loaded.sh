@@ -29,8 +29,9 @@ at=$(next_read)
 is "$(value "$at" "idler$me-${ready[3]}" ps_count)" 1 \
   "the first block holds: values arrive"
 is "$(value "$at" "nobody$me" ps_count)" 0 "and the second"
-is "$(times | awk 'NR > 1 && $1 - last < 0.1; {last = $1}')" "" \
-  "nobody reads twice"
+# collectd makes up for one read that was late.
+ok "nobody reads twice" within "$(times |
+  awk 'NR > 1 && $1 - last < 0.1 {n++} {last = $1} END {print n + 0}')" 0 1
 is "$(cat "/proc/$collectd/task"/*/comm | grep -c proctrace-slow)" 2 \
   "nor starts helpers twice"
 is "$(complaints | grep -v 'already registered')" "" \

@@ -88,8 +88,10 @@ resident() { # kB of collectd
   awk '/^VmRSS:/ {print $2}' "/proc/$collectd/status"
 }
 
+# One that does not end is killed, which its status says.
 collectd_stop() {
   kill "$collectd"
+  wait_for 60 eval "! kill -0 $collectd" || kill -KILL "$collectd"
   wait "$collectd"
   # shellcheck disable=SC2034 # for the tests
   stopped=$?
@@ -122,12 +124,25 @@ reads_since() { # TIME COUNT
     '$1 > since {n++} END {exit !(n >= want)}'
 }
 
-# One writing thread: when the next read has a value, the one before is whole.
+# Of all reads: when each began, or a little earlier, and its time. The time is
+# that of its report, before which it has taken no longer than in all.
+begun() {
+  cat "$csv"/proctrace-self/duration-read-* 2>/dev/null | grep -v epoch |
+    awk -F, '{printf "%.6f %s\n", $1 - $2, $1}'
+}
+
+begun_since() { # TIME COUNT
+  begun | awk -v since="$1" -v want="$2" \
+    '$1 > since {n++} END {exit !(n >= want)}'
+}
+
+# The time of a read that has begun since. One writing thread: when the next one
+# has a value, it is whole.
 next_read() {
   local now
   now=$(date +%s.%N)
-  wait_for "$patience" reads_since "$now" 2 || diag "no read since $now" >&2
-  times | awk -v since="$now" '$1 > since {print; exit}'
+  wait_for "$patience" begun_since "$now" 2 || diag "no read since $now" >&2
+  begun | awk -v since="$now" '$1 > since {print $2; exit}'
 }
 
 values() { # TIME INSTANCE

@@ -42,7 +42,13 @@ for what in "CPU-bound $busy" "multi-threaded $threads"; do
     between "$before" "$(values "$at" "burn$me-$pid")" "$after"
 done
 
+# A thread that waits for a CPU stops when it gets one.
+at_rest() {
+  ! grep -h '^State:' /proc/{"$busy","$threads","$reader"}/task/*/status |
+    grep -qv '[[:space:]]T '
+}
 kill -STOP "$busy" "$threads" "$reader"
+wait_for 30 at_rest
 at=$(next_read)
 for what in "idle $idle idler" "CPU-bound $busy burn" \
   "multi-threaded $threads burn" "I/O-bound $reader reader"; do

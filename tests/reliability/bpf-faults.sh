@@ -66,14 +66,8 @@ fault() { # N ERROR
   objects=$(objects_of "$collectd")
   [ -n "$objects" ] || [[ " ${missing[*]} " = *" iterator "* ]] ||
     faults+=(holds-nothing)
-  kill "$collectd"
-  wait_for 60 eval "! kill -0 $collectd" || {
-    faults+=(does-not-end)
-    kill -KILL "$collectd"
-  }
-  wait "$collectd"
-  i=$?
-  [ "$i" = 0 ] || faults+=("status-$i")
+  collectd_stop
+  [ "$stopped" = 0 ] || faults+=("status-$stopped")
   [ -z "$(objects_left "$objects")" ] || faults+=(objects-left)
   echo "$1 $2 $(sed -nE '/INJECTED/ {s/.*bpf\((BPF_)?([A-Z_0-9]+).*/\2/p;q}' \
     "$tmp/calls") $(IFS=,; echo "${missing[*]:--}") $(

@@ -122,13 +122,7 @@ live() { # KIND
   esac
   objects=$(objects_of "$collectd")
   [[ $1 != *:probes:reads || -n $objects ]] || faults+=(holds-nothing)
-  kill "$collectd"
-  wait_for 60 eval "! kill -0 $collectd" || {
-    faults+=(does-not-end)
-    kill -KILL "$collectd"
-  }
-  wait "$collectd"
-  stopped=$?
+  collectd_stop
   [ "$stopped" = 0 ] || faults+=("status-$stopped")
   [ -z "$(objects_left "$objects")" ] || faults+=(objects-left)
   # It does not know some commands of bpf(), and says so.

@@ -140,7 +140,7 @@ for what in 2:memory 3:descriptors 4:maps 5:programs 6:links 7:threads; do
 done
 # Top watches whoever is busy: what others call is beyond the table at times. And
 # a kernel may have threads on top of which it shows no program how others end.
-is "$(lost | sed -E 's/probe_(cells|zombies) [0-9]+ ?//g')" "" "nothing was lost"
+is "$(lost | sed -E 's/(probe_cells|zombies) [0-9]+ ?//g')" "" "nothing was lost"
 kill "$churner"
 wait_for 30 grep -q started "$tmp/churned"
 diag "$(cat "$tmp/churned") short lives"

@@ -146,6 +146,30 @@ static void nobody_wakes_unseen(void **state) {
   assert_said(SEVERITY_OKAY, "db-9: no thread is blocked any more");
 }
 
+/* Nor has it ended, of which nothing can be read. */
+static void nobody_ends_unseen(void **state) {
+  (void)state;
+  given();
+  for (int i = 0; i <= INTERVALS; i++)
+    asleep({9, 9, 5});
+  being(9)->stuck = true;
+  for (int i = 0; i < 20; i++) {
+    awake();
+    assert_quiet();
+  }
+  being(9)->stuck = false;
+  asleep({9, 9, 5});
+  assert_quiet();
+  being(9)->hidden = true;
+  awake();
+  awake();
+  assert_quiet();
+  being(9)->hidden = false;
+  vanish(9);
+  awake();
+  assert_said(SEVERITY_OKAY, "db-9: has ended, and was blocked until then");
+}
+
 static void threads_of_a_process_are_told_once(void **state) {
   (void)state;
   given();
@@ -220,6 +244,7 @@ int main(void) {
       TEST(it_gets_on),
       TEST(a_look_that_failed_wakes_nobody),
       TEST(nobody_wakes_unseen),
+      TEST(nobody_ends_unseen),
       TEST(threads_of_a_process_are_told_once),
       TEST(together),
       TEST(it_ends_blocked),

@@ -73,6 +73,56 @@ static void who_was_missed_goes_on(void **state) {
   assert_int_equal(group("a")->restarts, 0);
 }
 
+/* One that hangs is missed in each scan: it costs what it does itself, and none
+ * of the others anything. */
+static void who_hangs_costs_no_other(void **state) {
+  (void)state;
+  rule("a", .command = TEXT("a"));
+  rule("held", .command = TEXT("held"));
+  begin();
+  born(7, "held")->value[FIELD_UTIME] = 500;
+  born(10, "a");
+  interval();
+  being(7)->stuck = true;
+  intervals(20);
+  assert_true(group("held")->uncertain);
+  assert_false(group("a")->uncertain);
+  born(11, "a", .ppid = 10);
+  being(11)->value[FIELD_UTIME] = 5; /* all that a newborn did is the group's */
+  being(11)->value[FIELD_RCHAR] = 100;
+  interval();
+  assert_int_equal(told_of("a", FIELD_UTIME), 5);
+  reap(11); /* and what its parent takes over counts once */
+  intervals(3);
+  assert_int_equal(told_of("a", FIELD_RCHAR), 100);
+  vanish(10);
+  intervals(3);
+  assert_int_equal(group("a")->processes, 0);
+  assert_false(group("a")->uncertain);
+  being(7)->stuck = false;
+  being(7)->value[FIELD_UTIME] = 510;
+  interval();
+  assert_int_equal(told_of("held", FIELD_UTIME), 10);
+  assert_false(group("held")->uncertain);
+  assert_int_equal(group("held")->restarts, 0);
+}
+
+/* Who was never seen may be anyone's. */
+static void who_hangs_from_the_start(void **state) {
+  (void)state;
+  rule("a", .command = TEXT("a"));
+  begin();
+  born(7, "a")->stuck = true;
+  born(8, "b", .start = 500);
+  interval();
+  assert_true(group("a")->uncertain);
+  being(7)->stuck = false;
+  being(7)->value[FIELD_UTIME] = 3;
+  interval();
+  assert_false(group("a")->uncertain);
+  assert_int_equal(told_of("a", FIELD_UTIME), 0); /* of before we looked */
+}
+
 /* Others look into /proc between our two looks, and the kernel divides anew:
  * what one part has less is in the other one, and counts once. */
 static void parts_of_cpu_time_that_change_sides(void **state) {
@@ -528,6 +578,8 @@ int main(void) {
       TEST(group_counts_what_follows_the_first_sight),
       TEST(group_counts_all_of_who_is_born),
       TEST(who_was_missed_goes_on),
+      TEST(who_hangs_costs_no_other),
+      TEST(who_hangs_from_the_start),
       TEST(parts_of_cpu_time_that_change_sides),
       TEST(a_fallen_value_goes_on_from_there),
       TEST(another_source_makes_no_jump),

@@ -204,8 +204,10 @@ static void losses_are_told_and_said(void **state) {
     assert_int_equal(type->sources_num, 1);
     assert_int_equal(type->sources[0].kind,
                      gauge ? DS_TYPE_GAUGE : DS_TYPE_DERIVE);
-    assert_true(strlen(text->message) > 0);
-    assert_null(strchr(text->message, '\n'));
+    if (i != LOSS_ZOMBIES) { /* of which there is no line */
+      assert_true(strlen(text->message) > 0);
+      assert_null(strchr(text->message, '\n'));
+    }
     for (int j = 0; j < i; j++)
       assert_string_not_equal(text->type_instance, loss_texts[j].type_instance);
   }

@@ -160,6 +160,27 @@ static void whom_a_scan_missed_may_live(void **state) {
   assert_quiet(5);
 }
 
+/* One that hangs keeps quiet of itself alone. */
+static void one_that_hangs(void **state) {
+  (void)state;
+  rule("db", .command = TEXT("db"));
+  rule("held", .command = TEXT("held"));
+  begin();
+  born(7, "held");
+  born(8, "db");
+  pass(PATIENCE);
+  being(7)->stuck = true;
+  assert_quiet(30);
+  vanish(8);
+  assert_quiet(1);
+  pass(1);
+  assert_said(SEVERITY_FAILURE, "db: process 8 is gone");
+  vanish(7);
+  assert_quiet(1);
+  pass(1);
+  assert_said(SEVERITY_FAILURE, "held: process 7 is gone");
+}
+
 /* It lives, and is something else now. */
 static void whoever_leaves_the_rule_is_not_gone(void **state) {
   (void)state;
@@ -214,6 +235,7 @@ int main(void) {
       TEST(all_at_once_are_restarted),
       TEST(zombies_are_gone),
       TEST(whom_a_scan_missed_may_live),
+      TEST(one_that_hangs),
       TEST(whoever_leaves_the_rule_is_not_gone),
       TEST(the_same_pid_again),
       TEST(what_found_no_room_comes_later),

@@ -318,6 +318,19 @@ static void pid_file_that_blocks(void **state) {
   close(writer);
 }
 
+/* To what never answers, say. */
+static void pid_file_that_is_a_link(void **state) {
+  (void)state;
+  char target[sizeof(path) + 8];
+  snprintf(target, sizeof(target), "%s.real", path);
+  GIVEN("42\n");
+  assert_int_equal(rename(path, target), 0);
+  assert_int_equal(symlink(target, path), 0);
+  assert_false(rule_refresh(&by_file));
+  assert_false(by_file.has_pid);
+  unlink(target);
+}
+
 static void pid_file_that_is_a_directory(void **state) {
   (void)state;
   struct rule rule = {.name = TEXT("x"), .pid_file = directory};
@@ -352,6 +365,7 @@ int main(void) {
       FILE_TEST(pid_file_of_garbage),
       FILE_TEST(huge_pid_file),
       FILE_TEST(pid_file_that_blocks),
+      FILE_TEST(pid_file_that_is_a_link),
       FILE_TEST(pid_file_that_is_a_directory),
       cmocka_unit_test(no_pid_file_no_change),
   };

@@ -56,7 +56,9 @@ static int scan(struct source *source, struct snapshot *into) {
   for (size_t i = 0; i < being_count; i++) {
     const struct being *b = &beings[i];
     into->complete &= !b->hidden;
-    if (b->hidden)
+    if (b->stuck)
+      assert_true(snapshot_add_missed(into, b->pid));
+    if (b->hidden || b->stuck)
       continue;
     struct task *task = snapshot_add_task(into);
     assert_non_null(task);

@@ -28,6 +28,7 @@ struct being {
   field_set unreadable;
   const char *wchan;   /* where it sleeps */
   bool hidden;         /* this scan misses it and says that it is incomplete */
+  bool stuck;          /* this scan knows that it is there, and no more */
   const char *cmdline; /* NULL: can't be read */
   const char *cgroups, *executable;
   uid_t user;
