@@ -43,6 +43,7 @@ for what in "CPU-bound $busy" "multi-threaded $threads"; do
 done
 
 # A thread that waits for a CPU stops when it gets one.
+# shellcheck disable=SC2317 # wait_for calls it
 at_rest() {
   ! grep -h '^State:' /proc/{"$busy","$threads","$reader"}/task/*/status |
     grep -qv '[[:space:]]T '
