@@ -32,7 +32,7 @@ struct request_begin {
   __u64 ns;
   __u64 bytes; /* of its parts that have ended */
   struct beginner by;
-  __u32 operation;
+  __u16 operation, by_kernel;
 };
 
 /* By address.  There are no more than all queues are deep, and each address is
@@ -56,20 +56,12 @@ static __always_inline int begin_request(struct request *request, __u64 flags) {
       .ns = bpf_ktime_get_ns(),
       .by = begin_of(task, find_watched(task), then),
       .operation = operation,
+      .by_kernel = (task->flags & PF_KTHREAD) != 0,
   };
   __u64 key = (__u64)request;
   long error = bpf_map_update_elem(&requests, &key, &entry, flags);
-  if (error != 0) {
-    if (error != -EEXIST)
-      lose(PROBE_LOSS_REQUESTS);
-    return 0;
-  }
-  if (task->flags & PF_KTHREAD) {
-    __u32 host = SLOT_HOST;
-    struct block_stats *stats = bpf_map_lookup_elem(&blocks, &host);
-    if (stats != NULL)
-      __sync_fetch_and_add(&stats->by_kernel, 1);
-  }
+  if (error != 0 && error != -EEXIST)
+    lose(PROBE_LOSS_REQUESTS);
   return 0;
 }
 
@@ -113,6 +105,8 @@ static __always_inline void count_request(__u32 slot,
   __sync_fetch_and_add(&of->bytes, begin->bytes);
   __sync_fetch_and_add(&of->ns, ns);
   __sync_fetch_and_add(&of->buckets[BELOW(BUCKETS, bucket)], 1);
+  if (begin->by_kernel)
+    __sync_fetch_and_add(&stats->by_kernel, 1);
 }
 
 SEC("tp_btf/block_rq_complete")

@@ -203,7 +203,7 @@ struct block_operation {
 };
 struct block_stats {
   struct block_operation of[BLOCK_OPERATIONS];
-  __u64 by_kernel; /* of the host's: requests of kernel threads */
+  __u64 by_kernel; /* requests of kernel threads, told of the host */
 };
 
 #define ERRNO_ABORTED 0 /* closed before it was known */

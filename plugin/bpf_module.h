@@ -128,9 +128,9 @@ struct bpf_module {
   int (*read_losses)(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]);
   void (*read_cost)(struct bpf_programs *programs, enum probe probe,
                     struct probe_cost *out);
-  /* Entries of the maps of what is in flight. */
-  void (*read_fill)(struct bpf_programs *programs, unsigned *requests,
-                    unsigned *connects);
+  /* Entries of the maps of what is in flight; -1: not to be had now. */
+  void (*read_fill)(struct bpf_programs *programs, int *requests,
+                    int *connects);
 
   /* A system call's name in `out`, "nr<N>" for one without (false: there is no
    * memory to find it); and the number that a name has on this machine, or

@@ -71,8 +71,7 @@ int read_exits(struct bpf_programs *programs, struct exit_record *out,
 int read_losses(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]);
 void read_cost(struct bpf_programs *programs, enum probe probe,
                struct probe_cost *out);
-void read_fill(struct bpf_programs *programs, unsigned *requests,
-               unsigned *connects);
+void read_fill(struct bpf_programs *programs, int *requests, int *connects);
 /* Bytes that the kernel keeps for the maps; all are made as large as they get.
  */
 uint64_t memory_taken(const struct map_fds *fds);

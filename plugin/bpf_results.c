@@ -191,18 +191,19 @@ void read_cost(struct bpf_programs *programs, enum probe probe,
   }
 }
 
-static unsigned count_entries(int map) {
-  uint64_t key, next;
-  unsigned n = 0;
-  if (map < 0)
-    return 0;
-  for (int error = bpf_map_get_next_key(map, NULL, &next);
-       error == 0 && n < IN_FLIGHT_ROOM;
-       error = bpf_map_get_next_key(map, &key, &next)) {
-    key = next;
-    n++;
-  }
-  return n;
+/* All at once, bucket by bucket: one key after the other would begin anew
+ * whenever a key is gone that was just given.  -1: it cannot be had now. */
+static int count_entries(int map) {
+  enum { KEY_SIZE = 8, VALUE_MOST = 64 };
+  uint32_t next, count = IN_FLIGHT_ROOM;
+  char *keys = malloc((size_t)IN_FLIGHT_ROOM * (KEY_SIZE + VALUE_MOST));
+  if (keys == NULL)
+    return -1;
+  int error = bpf_map_lookup_batch(map, NULL, &next, keys,
+                                   keys + (size_t)IN_FLIGHT_ROOM * KEY_SIZE,
+                                   &count, NULL);
+  free(keys);
+  return error == 0 || error == -ENOENT ? (int)count : -1;
 }
 
 static uint64_t map_memory(int fd) {
@@ -226,8 +227,7 @@ uint64_t memory_taken(const struct map_fds *fds) {
   return bytes;
 }
 
-void read_fill(struct bpf_programs *programs, unsigned *requests,
-               unsigned *connects) {
+void read_fill(struct bpf_programs *programs, int *requests, int *connects) {
   *requests = count_entries(programs->fds.requests);
   *connects = count_entries(programs->fds.connects);
 }

@@ -138,7 +138,8 @@ static int bpf_scan(struct source *source, struct snapshot *snapshot) {
     if (bpf->module->probes(bpf->programs)->exits)
       read_ended(bpf, snapshot);
     uint64_t zombies = read_zombies(bpf);
-    snapshot->losses[LOSS_ZOMBIES] += zombies - bpf->zombies;
+    if (zombies > bpf->zombies)
+      snapshot->losses[LOSS_ZOMBIES] += zombies - bpf->zombies;
     bpf->zombies = zombies;
     return 0;
   }

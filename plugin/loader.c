@@ -315,14 +315,14 @@ static void print_losses(struct bpf_programs *programs, bool json) {
 static void print_status(const struct request *request,
                          struct bpf_programs *programs, unsigned watched) {
   pid_t reader = find_reader(request->directory);
-  unsigned requests, connects;
+  int requests, connects;
   unsigned long long memory = programs->state.memory;
   read_fill(programs, &requests, &connects);
   if (request->json) {
     printf("{\n  \"version\": \"" PROCTRACE_VERSION "\",\n  \"pins\": ");
     print_quoted(programs->pins);
     printf(",\n  \"reader\": %d,\n  \"watched\": %u,\n  \"slots\": %u,\n"
-           "  \"requests\": %u,\n  \"connects\": %u,\n  \"memory\": %llu,\n"
+           "  \"requests\": %d,\n  \"connects\": %d,\n  \"memory\": %llu,\n"
            "  \"probes\": [",
            (int)reader, watched, programs->setup.slots, requests, connects,
            memory);
@@ -333,7 +333,7 @@ static void print_status(const struct request *request,
     else
       printf("reader           nobody\n");
     printf("watched          %u of %u\n"
-           "in flight        %u block requests, %u TCP connects\n"
+           "in flight        %d block requests, %d TCP connects\n"
            "kernel memory    %llu bytes\n",
            watched, programs->setup.slots - 1, requests, connects, memory);
   }

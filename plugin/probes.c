@@ -237,18 +237,19 @@ static void begin_costs(struct probes *probes) {
   }
 }
 
-/* The system calls that have a latency of their own. */
-static void name_calls(struct probes *probes, struct selection *selection,
-                       bool *named) {
+/* The system calls that have a latency of their own.  False: no memory. */
+static bool name_calls(struct probes *probes, struct selection *selection) {
+  bool named = true;
   for (unsigned i = 0; i < LATENCY_NAMES; i++) {
     char name[SYSCALL_NAME_SIZE] = "";
     if (i < probes->setup.named_count)
-      *named &= probes->module->syscall_name(probes->setup.named[i], name,
-                                             sizeof(name));
+      named &= probes->module->syscall_name(probes->setup.named[i], name,
+                                            sizeof(name));
     if (strcmp(name, probes->named[i]) != 0)
       forget_latency(probes, selection, LATENCY_NAMED + i);
     memcpy(probes->named[i], name, sizeof(name));
   }
+  return named;
 }
 
 struct probes *probes_new(const struct bpf_module *module,
@@ -277,8 +278,7 @@ bool probes_attach(struct probes *probes, struct selection *selection,
   if (wanted != 0)
     probes->state.probes &= wanted;
   probes->setup = *probes->module->setup(programs);
-  bool named = true;
-  name_calls(probes, selection, &named);
+  bool named = name_calls(probes, selection);
   probes->style.by_time = probes->setup.syscall_latency;
   probes->programs = programs;
   probes->slots = calloc(probes->setup.slots, sizeof(*probes->slots));

@@ -55,8 +55,8 @@ struct probes {
   /* Of other programs, before these. */
   uint64_t earlier_losses[PROBE_LOSSES], earlier_missed;
   struct probe_cost earlier_cost[PROBES];
-  size_t unprobed; /* processes without a slot, in this interval */
-  unsigned requests, connects;
+  size_t unprobed;        /* processes without a slot, in this interval */
+  int requests, connects; /* in flight; -1: not known */
   struct probe_cost cost[PROBES];
   bool said_short, said_read, said_memory, said_missed;
 };

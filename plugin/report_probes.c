@@ -209,6 +209,11 @@ static void send_loss(struct sender *sender, const char *what, uint64_t lost) {
   send_counter(sender, "operations", name, lost);
 }
 
+static void send_fill(struct sender *sender, const char *what, int fill) {
+  if (fill >= 0)
+    send_gauge(sender, "count", what, fill);
+}
+
 static void send_probe_losses(struct sender *sender,
                               const struct probes *probes) {
   for (int i = 0; i < PROBE_LOSSES; i++)
@@ -235,10 +240,10 @@ void send_probes_self(struct sender *sender) {
   if (running & PROBE_BIT(PROBE_BLOCKIO)) {
     send_gauge(sender, "gauge", "blockio_submitter",
                probes->state.exact_submitter);
-    send_gauge(sender, "count", "probe_requests", probes->requests);
+    send_fill(sender, "probe_requests", probes->requests);
   }
   if (running & PROBE_BIT(PROBE_TCPCONNECT))
-    send_gauge(sender, "count", "probe_connects", probes->connects);
+    send_fill(sender, "probe_connects", probes->connects);
   if (running != 0) {
     send_gauge(sender, "count", "unprobed", (double)probes->unprobed);
     send_gauge(sender, "memory", "probes", (double)probes->state.memory);

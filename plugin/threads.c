@@ -39,6 +39,8 @@ static uint64_t weight_of(const struct thread_base *base, unsigned valid) {
  * The base of a process whose threads are down to one.  If another thread than
  * the leader has called execve(), it has the leader's id now (fs/exec.c
  * de_thread()): so the greatest base that it can have grown from is its own.
+ * Unless it is the leader and has outrun another thread that ended: then too
+ * little is told of this interval, and never too much.
  */
 static const struct thread_base *base_of_last(const struct known *known,
                                               const struct thread_base *now,

@@ -311,8 +311,8 @@ static void fake_read_cost(struct bpf_programs *programs, enum probe probe,
   *out = (struct probe_cost){.run_ns = 5, .runs = probe};
 }
 
-static void fake_read_fill(struct bpf_programs *programs, unsigned *requests,
-                           unsigned *connects) {
+static void fake_read_fill(struct bpf_programs *programs, int *requests,
+                           int *connects) {
   (void)programs;
   *requests = *connects = 1;
 }

@@ -576,12 +576,16 @@ lives_are_told_apart() {
     }' "$tmp/lives.said" -
 }
 
-reuse_holds() {
-  local lived
+reuse_holds() { # SOURCE
+  local lived all twice=0
   lived=$(counted lives)
+  all=$((lived * (lived + 1) / 2 + 2))
+  # Who is waited for between the read of its io and that of its parent's counts
+  # in both, until the parent does more: at the end it does nothing.
+  [ "$1" = bpf ] || twice=$((2 * lived))
   next_read >"$tmp/at"
-  is "$(value "$(next_read)" "lives$me" io_ops 2)" \
-    "$((lived * (lived + 1) / 2 + 2))" "$label: all that $lived lives did"
+  ok "$label: all that $lived lives did, $all" within \
+    "$(value "$(next_read)" "lives$me" io_ops 2)" "$all" $((all + twice))
   ok "$label: and each life by itself, $(lives_are_told_apart | tail -n 1)" \
     lives_are_told_apart
   ok "$label: what the group has done never falls" group_never_falls "lives$me"

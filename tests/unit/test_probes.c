@@ -133,8 +133,8 @@ static void fake_read_cost(struct bpf_programs *p, enum probe probe,
   *out = (struct probe_cost){.missed = kernel.missed + probe};
 }
 
-static void fake_read_fill(struct bpf_programs *p, unsigned *requests,
-                           unsigned *connects) {
+static void fake_read_fill(struct bpf_programs *p, int *requests,
+                           int *connects) {
   (void)p;
   *requests = *connects = 0;
 }
