@@ -17,8 +17,9 @@
 struct procfs {
   struct source source;
   int root_fd;
-  bool fd_sizes; /* the size of <pid>/fd is the number of open files */
-  long ticks;    /* a second */
+  bool fd_sizes;      /* the size of <pid>/fd is the number of open files */
+  bool has_schedstat; /* the kernel has <pid>/schedstat */
+  long ticks;         /* a second */
   long page_size;
   unsigned interval_ms;
   int64_t deadline_ns; /* CLOCK_MONOTONIC: three quarters of the interval */

@@ -139,18 +139,23 @@ static void look_at_status(const struct reading *r, bool memory,
   }
 }
 
-/* `lives`: another file of the thread has just been read. */
+/* ENOENT: it has ended, be it just now; or the kernel is built without
+ * SCHED_INFO, and has this file of nobody.  `lives`: another one of the thread
+ * has just been read. */
 static void look_at_schedstat(const struct reading *r, struct thread_base *base,
                               bool lives, struct look *look) {
+  struct procfs *procfs = r->procfs;
   ssize_t n = read_file(r, base->tid, KEPT_SCHEDSTAT);
-  if (n < 0) /* ENOENT: it ended, or a kernel without SCHED_INFO */
+  procfs->has_schedstat |= n >= 0;
+  if (n < 0)
     count_reading_loss(r, (int)-n);
-  else if (parse_schedstat(r->procfs->text.data, (size_t)n,
+  else if (parse_schedstat(procfs->text.data, (size_t)n,
                            &base->last[SUM_RUNTIME], &base->last[SUM_WAIT]))
     look->valid |= 1u << SUM_RUNTIME | 1u << SUM_WAIT;
   else
     count_reading_loss(r, EBADMSG);
-  look->gone |= n == -ESRCH || (n == -ENOENT && !lives);
+  look->gone |=
+      n == -ESRCH || (n == -ENOENT && (!lives || procfs->has_schedstat));
 }
 
 /*

@@ -96,6 +96,18 @@ static void a_thread_that_ends_before_it_is_read(void **state) {
   sent("many-7/derive-runtime_ns", 100);
 }
 
+/* Between two of its files: what is known of it stays in the sums. */
+static void a_thread_that_ends_while_it_is_read(void **state) {
+  (void)state;
+  given_two_threads();
+  start("Process 'many'");
+  read_once();
+  assert_int_equal(unlink(fake_path(p, "task/8/schedstat")), 0);
+  read_once();
+  sent("many-7/derive-runtime_ns", 5100);
+  sent("many-7/contextswitch-voluntary", 3);
+}
+
 static void some_states_are_no_number_of_threads(void **state) {
   (void)state;
   given_two_threads();
@@ -133,6 +145,7 @@ int main(void) {
       TEST(threads_of_the_ranked_have_all_their_values),
       TEST(a_thread_that_cannot_be_read_is_waited_for),
       TEST(a_thread_that_ends_before_it_is_read),
+      TEST(a_thread_that_ends_while_it_is_read),
       TEST(some_states_are_no_number_of_threads),
       TEST(who_is_left_goes_on_from_its_own),
   };
