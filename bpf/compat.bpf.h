@@ -134,6 +134,8 @@ static __always_inline void find_cpu_offsets(void) {
   }
 }
 
+static __always_inline __s64 not_below_0(__s64 n) { return n > 0 ? n : 0; }
+
 /* percpu_counter_sum_positive(); just the sum that all see where adding up is
  * out of the question. */
 static __always_inline __s64 sum_counter(struct percpu_counter *counter) {
@@ -141,10 +143,8 @@ static __always_inline __s64 sum_counter(struct percpu_counter *counter) {
   __u64 parts = (__u64)READ(counter, counters);
   for (__u32 cpu = 0; config.cpus <= EXACT_RSS_CPUS && cpu < config.cpus; cpu++)
     sum += read_s32((void *)(parts + cpu_offsets[cpu % EXACT_RSS_CPUS]));
-  return sum > 0 ? sum : 0;
+  return not_below_0(sum);
 }
-
-static __always_inline __s64 not_below_0(__s64 n) { return n > 0 ? n : 0; }
 
 /* get_mm_counter(): threads keep parts back, so that a sum may be below zero.
  */

@@ -36,27 +36,26 @@ struct syscall_cells cells SEC(".data.cells");
 
 /* --- cells --- */
 
+static __always_inline __u32 no_cell(void) {
+  lose(PROBE_LOSS_CELLS);
+  return CELL_OTHER;
+}
+
 /* At the first sight of a number; two CPUs may give it a cell each. */
 static __noinline __u32 new_cell(__u32 number) {
-  if (cells.used >= SYSCALL_CELLS - CELL_FIRST) {
-    lose(PROBE_LOSS_CELLS);
-    return CELL_OTHER;
-  }
+  if (cells.used >= SYSCALL_CELLS - CELL_FIRST)
+    return no_cell();
   __u32 cell = CELL_FIRST + __sync_fetch_and_add(&cells.used, 1);
-  if (cell >= SYSCALL_CELLS || number >= SYSCALL_NUMBERS) {
-    lose(PROBE_LOSS_CELLS);
-    return CELL_OTHER;
-  }
+  if (cell >= SYSCALL_CELLS || number >= SYSCALL_NUMBERS)
+    return no_cell();
   cells.number[cell] = number;
   cells.cell[number] = cell;
   return cell;
 }
 
 static __always_inline __u32 cell_of(__u64 number) {
-  if (number >= SYSCALL_NUMBERS) {
-    lose(PROBE_LOSS_CELLS);
-    return CELL_OTHER;
-  }
+  if (number >= SYSCALL_NUMBERS)
+    return no_cell();
   __u32 cell = cells.cell[number];
   return cell != CELL_OTHER ? cell : new_cell(number);
 }

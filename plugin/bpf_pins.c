@@ -269,16 +269,8 @@ struct bpf_programs *look_at_pinned(const char *directory, char *reason,
   return open_pins(directory, false, reason, size);
 }
 
-unsigned count_watched(const struct bpf_programs *programs) {
-  uint32_t pid, next;
-  unsigned n = 0;
-  for (int error = bpf_map_get_next_key(programs->fds.watch, NULL, &next);
-       error == 0 && n < programs->setup.slots + HEIRS_ROOM;
-       error = bpf_map_get_next_key(programs->fds.watch, &pid, &next)) {
-    pid = next;
-    n++;
-  }
-  return n;
+int count_watched(const struct bpf_programs *programs) {
+  return count_entries(programs->fds.watch, programs->setup.slots + HEIRS_ROOM);
 }
 
 /* Whether the directory at this path is the one that we keep open: its name may

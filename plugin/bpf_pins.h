@@ -43,7 +43,7 @@ bool remove_pins(const char *directory, char *reason, size_t size);
 /* To look at, beside whoever reads them. */
 struct bpf_programs *look_at_pinned(const char *directory, char *reason,
                                     size_t size);
-unsigned count_watched(const struct bpf_programs *programs);
+int count_watched(const struct bpf_programs *programs);
 
 /* Who reads the pins now: a process, or 0 for nobody. */
 pid_t find_reader(const char *directory);

@@ -71,6 +71,10 @@ int read_exits(struct bpf_programs *programs, struct exit_record *out,
 int read_losses(struct bpf_programs *programs, uint64_t out[PROBE_LOSSES]);
 void read_cost(struct bpf_programs *programs, enum probe probe,
                struct probe_cost *out);
+/* Of a hash map with so much room, all at once, bucket by bucket: one key after
+ * the other would begin anew whenever a key is gone that was just given.  -1:
+ * it cannot be had now. */
+int count_entries(int map, unsigned room);
 void read_fill(struct bpf_programs *programs, int *requests, int *connects);
 /* Bytes that the kernel keeps for the maps; all are made as large as they get.
  */

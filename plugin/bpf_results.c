@@ -191,17 +191,14 @@ void read_cost(struct bpf_programs *programs, enum probe probe,
   }
 }
 
-/* All at once, bucket by bucket: one key after the other would begin anew
- * whenever a key is gone that was just given.  -1: it cannot be had now. */
-static int count_entries(int map) {
-  enum { KEY_SIZE = 8, VALUE_MOST = 64 };
-  uint32_t next, count = IN_FLIGHT_ROOM;
-  char *keys = malloc((size_t)IN_FLIGHT_ROOM * (KEY_SIZE + VALUE_MOST));
+int count_entries(int map, unsigned room) {
+  enum { KEY_MOST = 8, VALUE_MOST = 64 };
+  uint32_t next, count = room;
+  char *keys = malloc((size_t)room * (KEY_MOST + VALUE_MOST));
   if (keys == NULL)
     return -1;
-  int error = bpf_map_lookup_batch(map, NULL, &next, keys,
-                                   keys + (size_t)IN_FLIGHT_ROOM * KEY_SIZE,
-                                   &count, NULL);
+  int error = bpf_map_lookup_batch(
+      map, NULL, &next, keys, keys + (size_t)room * KEY_MOST, &count, NULL);
   free(keys);
   return error == 0 || error == -ENOENT ? (int)count : -1;
 }
@@ -228,6 +225,6 @@ uint64_t memory_taken(const struct map_fds *fds) {
 }
 
 void read_fill(struct bpf_programs *programs, int *requests, int *connects) {
-  *requests = count_entries(programs->fds.requests);
-  *connects = count_entries(programs->fds.connects);
+  *requests = count_entries(programs->fds.requests, IN_FLIGHT_ROOM);
+  *connects = count_entries(programs->fds.connects, IN_FLIGHT_ROOM);
 }

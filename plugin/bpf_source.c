@@ -120,6 +120,10 @@ static void read_ended(struct bpf_source *bpf, struct snapshot *snapshot) {
         ended->task.valid &= ~OWN_SUMS;
     }
   }
+  uint64_t zombies = read_zombies(bpf);
+  if (zombies > bpf->zombies)
+    snapshot->losses[LOSS_ZOMBIES] += zombies - bpf->zombies;
+  bpf->zombies = zombies;
 }
 
 static int bpf_scan(struct source *source, struct snapshot *snapshot) {
@@ -137,10 +141,6 @@ static int bpf_scan(struct source *source, struct snapshot *snapshot) {
     bpf_pass_end(&bpf->pass, snapshot);
     if (bpf->module->probes(bpf->programs)->exits)
       read_ended(bpf, snapshot);
-    uint64_t zombies = read_zombies(bpf);
-    if (zombies > bpf->zombies)
-      snapshot->losses[LOSS_ZOMBIES] += zombies - bpf->zombies;
-    bpf->zombies = zombies;
     return 0;
   }
   if (!bpf->said && bpf->programs != NULL)
@@ -222,16 +222,16 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
   if (module == NULL)
     return NULL;
   struct bpf_source *bpf = calloc(1, sizeof(*bpf));
-  if (bpf != NULL)
+  if (bpf != NULL) {
     bpf->buffer_size = (size_t)sysconf(_SC_PAGESIZE) << 3;
-  char *pins = options->pins != NULL ? strdup(options->pins) : NULL;
-  if (bpf == NULL || (bpf->buffer = malloc(bpf->buffer_size)) == NULL ||
-      (options->pins != NULL && pins == NULL)) {
+    bpf->buffer = malloc(bpf->buffer_size);
+    bpf->pins = options->pins != NULL ? strdup(options->pins) : NULL;
+  }
+  if (bpf == NULL || bpf->buffer == NULL ||
+      (options->pins != NULL && bpf->pins == NULL)) {
     snprintf(reason, size, "out of memory");
     if (bpf != NULL)
-      free(bpf->buffer);
-    free(bpf);
-    free(pins);
+      release(bpf);
     return NULL;
   }
   bpf->source = (struct source){
@@ -242,7 +242,6 @@ struct source *bpf_source_new(const struct bpf_source_options *options,
       .free = bpf_free,
   };
   bpf->procfs = procfs;
-  bpf->pins = pins;
   bpf->module = module;
   bpf->pass = (struct bpf_pass){
       .ticks = (unsigned)sysconf(_SC_CLK_TCK),

@@ -313,7 +313,7 @@ static void print_losses(struct bpf_programs *programs, bool json) {
 }
 
 static void print_status(const struct request *request,
-                         struct bpf_programs *programs, unsigned watched) {
+                         struct bpf_programs *programs, int watched) {
   pid_t reader = find_reader(request->directory);
   int requests, connects;
   unsigned long long memory = programs->state.memory;
@@ -321,7 +321,7 @@ static void print_status(const struct request *request,
   if (request->json) {
     printf("{\n  \"version\": \"" PROCTRACE_VERSION "\",\n  \"pins\": ");
     print_quoted(programs->pins);
-    printf(",\n  \"reader\": %d,\n  \"watched\": %u,\n  \"slots\": %u,\n"
+    printf(",\n  \"reader\": %d,\n  \"watched\": %d,\n  \"slots\": %u,\n"
            "  \"requests\": %d,\n  \"connects\": %d,\n  \"memory\": %llu,\n"
            "  \"probes\": [",
            (int)reader, watched, programs->setup.slots, requests, connects,
@@ -332,7 +332,7 @@ static void print_status(const struct request *request,
       printf("reader           process %d\n", (int)reader);
     else
       printf("reader           nobody\n");
-    printf("watched          %u of %u\n"
+    printf("watched          %d of %u\n"
            "in flight        %d block requests, %d TCP connects\n"
            "kernel memory    %llu bytes\n",
            watched, programs->setup.slots - 1, requests, connects, memory);

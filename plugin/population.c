@@ -47,7 +47,7 @@ static struct member *member_new(const struct task *task, bool born) {
   return member;
 }
 
-static int compare_pids(const void *left, const void *right) {
+static int compare_members(const void *left, const void *right) {
   const struct member *a = *(struct member *const *)left;
   const struct member *b = *(struct member *const *)right;
   if (a->pid != b->pid)
@@ -70,7 +70,7 @@ static void forget_gone(struct selection *selection,
   }
   selection->gone_count = selection->gone_sorted = kept;
   if (kept > 0)
-    qsort(selection->gone, kept, sizeof(struct member *), compare_pids);
+    qsort(selection->gone, kept, sizeof(struct member *), compare_members);
 }
 
 struct member *population_find_gone(const struct selection *selection,

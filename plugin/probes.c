@@ -40,13 +40,6 @@ static void begin_books(struct probes *probes,
   each_book(probes, selection, begin_book, 0);
 }
 
-/* Its place is another system call's now. */
-static void forget_latency(struct probes *probes,
-                           const struct selection *selection,
-                           unsigned latency) {
-  each_book(probes, selection, book_forget_bounds, latency);
-}
-
 /* Of groups only the sum over their slots is known to be an interval. */
 static void end_books(struct probes *probes,
                       const struct selection *selection) {
@@ -245,8 +238,8 @@ static bool name_calls(struct probes *probes, struct selection *selection) {
     if (i < probes->setup.named_count)
       named &= probes->module->syscall_name(probes->setup.named[i], name,
                                             sizeof(name));
-    if (strcmp(name, probes->named[i]) != 0)
-      forget_latency(probes, selection, LATENCY_NAMED + i);
+    if (strcmp(name, probes->named[i]) != 0) /* it was another call's place */
+      each_book(probes, selection, book_forget_bounds, LATENCY_NAMED + i);
     memcpy(probes->named[i], name, sizeof(name));
   }
   return named;

@@ -2,6 +2,7 @@
 #include "procfile.h"
 
 #include "room.h"
+#include "snapshot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -107,11 +108,6 @@ bool proc_numbers_add(struct proc_numbers *list, pid_t number) {
     return false;
   list->numbers[list->count++] = number;
   return true;
-}
-
-int compare_pids(const void *a, const void *b) {
-  pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
-  return (left > right) - (left < right);
 }
 
 void proc_numbers_sort(struct proc_numbers *list) {

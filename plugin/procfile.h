@@ -60,9 +60,6 @@ bool proc_numbers_add(struct proc_numbers *list, pid_t number);
 /* Ascending; the kernel lists processes so already, a directory does not. */
 void proc_numbers_sort(struct proc_numbers *list);
 
-/* For sorting and searching what begins with a pid_t. */
-int compare_pids(const void *a, const void *b);
-
 /* Fill `out` anew.  Returns 0 or a negative errno (what was found up to it
  * stays). */
 int proc_list(int root_fd, const char *path, struct proc_numbers *out);

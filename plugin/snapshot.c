@@ -44,9 +44,9 @@ bool snapshot_add_missed(struct snapshot *snapshot, pid_t pid) {
   return true;
 }
 
-static int compare_pids(const void *left, const void *right) {
-  pid_t a = *(const pid_t *)left, b = *(const pid_t *)right;
-  return a < b ? -1 : a > b;
+int compare_pids(const void *a, const void *b) {
+  pid_t left = *(const pid_t *)a, right = *(const pid_t *)b;
+  return (left > right) - (left < right);
 }
 
 bool snapshot_has_missed(const struct snapshot *snapshot, pid_t pid) {

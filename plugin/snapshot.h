@@ -230,6 +230,9 @@ struct sleeper *snapshot_add_sleeper(struct snapshot *snapshot);
 /* In the order of pids; false: no memory. */
 bool snapshot_add_missed(struct snapshot *snapshot, pid_t pid);
 
+/* For sorting and searching what begins with a pid_t. */
+int compare_pids(const void *a, const void *b);
+
 /* Is a process of this pid there that has no record? */
 bool snapshot_has_missed(const struct snapshot *snapshot, pid_t pid);
 /* May one that has no record live all the same? */

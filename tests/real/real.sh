@@ -114,16 +114,6 @@ work() { # NAME ARGUMENT...
   [ "${ready[0]-}" = ready ]
 }
 
-times() { # of all reads
-  cat "$csv"/proctrace-self/duration-read-* 2>/dev/null | grep -v epoch |
-    cut -d, -f1
-}
-
-reads_since() { # TIME COUNT
-  times | awk -v since="$1" -v want="$2" \
-    '$1 > since {n++} END {exit !(n >= want)}'
-}
-
 # Of all reads: when each began, or a little earlier, and its time. The time is
 # that of its report, before which it has taken no longer than in all.
 begun() {
@@ -131,9 +121,20 @@ begun() {
     awk -F, '{printf "%.6f %s\n", $1 - $2, $1}'
 }
 
+times() { # of all reads
+  begun | cut -d ' ' -f 2
+}
+
+since() { # TIME COUNT: are so many of stdin later?
+  awk -v since="$1" -v want="$2" '$1 > since {n++} END {exit !(n >= want)}'
+}
+
+reads_since() { # TIME COUNT
+  times | since "$@"
+}
+
 begun_since() { # TIME COUNT
-  begun | awk -v since="$1" -v want="$2" \
-    '$1 > since {n++} END {exit !(n >= want)}'
+  begun | since "$@"
 }
 
 # The time of a read that has begun since. One writing thread: when the next one
