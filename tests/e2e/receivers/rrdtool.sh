@@ -22,7 +22,7 @@ rrdtool_counters=rates
 # The heartbeat is two intervals, and a row is complete when the next one began.
 rrdtool_stale=4
 
-rrds=$tmp/rrd
+rrds=$tmp/disk/rrd
 
 rrdtool_configure() {
   copied collectd.conf.d/rrdtool.conf
@@ -39,18 +39,20 @@ rrdtool_configure() {
     </Plugin>"
 }
 
+# In one step: collectd makes directories whenever it finds none.
+rrdtool_disk() { # mounted|unmounted
+  ln -s "$1" "$tmp/disk.new"
+  mv -T "$tmp/disk.new" "$tmp/disk"
+}
+
 rrdtool_start() {
-  rm -f "$rrds"
-  if [ -d "$rrds.away" ]; then
-    mv "$rrds.away" "$rrds"
-  else
-    mkdir "$rrds"
-  fi
+  mkdir -p "$tmp/mounted/rrd"
+  rrdtool_disk mounted
 }
 
 rrdtool_stop() {
-  mv "$rrds" "$rrds.away"
-  : >"$rrds"
+  : >"$tmp/unmounted"
+  rrdtool_disk unmounted
 }
 
 rrdtool_file() { # INSTANCE SERIES
