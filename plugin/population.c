@@ -137,8 +137,7 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
     if (member == NULL && !saw_all)
       member = revive(selection, task);
     /* Who started before the last scan was hidden from it, by hidepid say. */
-    bool born =
-        selection->interval > 1 && task->start + 1 >= selection->scanned_at;
+    bool born = task->start + 1 >= selection->scanned_at;
     if (member == NULL && (member = member_new(task, born)) == NULL) {
       selection->no_memory++;
       continue;
@@ -153,8 +152,7 @@ bool population_update(struct selection *selection, struct snapshot *snapshot) {
   free(selection->members);
   selection->members = members;
   selection->count = snapshot->count = kept;
-  selection->unseen_since =
-      selection->interval > 2 ? selection->scanned_before : UINT64_MAX;
+  selection->unseen_since = selection->scanned_before;
   selection->scanned_before = selection->scanned_at;
   selection->scanned_at = snapshot->now_ticks;
   forget_gone(selection, snapshot);

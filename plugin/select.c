@@ -557,6 +557,7 @@ struct selection *selection_new(const struct selection_options *options) {
   if (selection == NULL)
     return NULL;
   selection->options = *options;
+  selection->scanned_at = selection->scanned_before = UINT64_MAX;
   if (!add_permanent_groups(selection)) {
     selection_free(selection);
     return NULL;

@@ -123,11 +123,12 @@ struct selection {
   uint64_t no_group;     /* for want of MaxProcesses, which bounds groups too */
   bool complete;         /* the last scan listed every process */
   size_t missed;         /* of which it could not have so many */
-  uint64_t scanned_at;   /* clock ticks since boot when it began */
-  uint64_t scanned_before; /* the same of the scan before */
-  uint64_t unseen_since;   /* who started then or later, and is not remembered,
-                              was never seen */
-  size_t first_look;       /* whose turn it is when time does not suffice */
+  /* When it began, and the one before it, of those that were not in vain: clock
+   * ticks since boot.  UINT64_MAX: there was none. */
+  uint64_t scanned_at, scanned_before;
+  uint64_t unseen_since; /* who started then or later, and is not remembered,
+                            was never seen */
+  size_t first_look;     /* whose turn it is when time does not suffice */
 };
 
 /* The options' arrays stay the caller's and must outlive it.  NULL: no memory.

@@ -99,7 +99,7 @@ static void choose_by(enum rank rank, unsigned most, struct group *group,
 
 void top_choose(const struct top *top, struct group *group,
                 struct selection *selection, const struct snapshot *snapshot) {
-  if (selection->interval < 2)
+  if (selection->scanned_before == UINT64_MAX) /* nobody has grown yet */
     return;
   struct claim *best = calloc(top->count, sizeof(*best));
   if (best == NULL) { /* who was on top before stays there for now */
