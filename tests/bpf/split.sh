@@ -168,20 +168,20 @@ number="0 0 0 0 0 0 0 0"
 }
 ok "nor remove a pin" eval "! member rm -f '$pins/current/losses'"
 
-# A second reader is told who has it.
-mv "$tmp/log" "$tmp/log.first"
-mv "$csv" "$csv.first"
-first=$collectd
-collectd_start <<<"PinPath \"$pins\""
-ok "a second reader is told who reads" logged "process $first reads it"
-# The first one writes into the same files.
-next_read >"$tmp/at"
-is "$(own gauge-source_procfs)" 1 "and goes on with procfs"
-reap "$collectd"
-rm -rf "$csv" "$tmp/log"
-mv "$tmp/log.first" "$tmp/log"
-mv "$csv.first" "$csv"
-collectd=$first
+# A second reader is told who has it. The first one goes on, in its own files.
+second_reader() {
+  local first=$collectd tmp=$tmp/second
+  local csv=$tmp/csv/test
+  mkdir -m 777 "$tmp"
+  ln -s ../plugins "$tmp/plugins"
+  collectd_start <<<"PinPath \"$pins\""
+  ok "a second reader is told who reads" logged "process $first reads it"
+  is "$(value "$(next_read)" self gauge-source_procfs)" 1 \
+    "and goes on with procfs"
+  reap "$collectd"
+  collectd=$first
+}
+second_reader
 
 # Other pins, none, and pins again.
 load
