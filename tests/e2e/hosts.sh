@@ -43,7 +43,7 @@ central_start() { # stdin: where it writes to
   copied receivers/collectd-central.conf
   sed -i -e "s/\"0.0.0.0\" \"25826\"/\"127.0.0.1\" \"$central_port\"/" \
     -e 's/"Encrypt"/"None"/' -e '/AuthFile/d' -e 's/#ReportStats/ReportStats/' \
-    "$copy"
+    -e 's/FlushInterval 10/FlushInterval 1/' "$copy"
   {
     cat <<-EOF
 	Hostname "central"
