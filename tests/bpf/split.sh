@@ -3,6 +3,11 @@
 #
 # The split mode: root loads and pins, a collectd without any privilege reads.
 
+# The loads of this test are seen by nobody else: a file system of their own.
+if [ "$(id -u)" = 0 ] && [ -z "${SPLIT_MOUNTED-}" ]; then
+  exec env SPLIT_MOUNTED=1 unshare --mount bash "$0"
+fi
+
 PROCTRACE_SOURCE=auto
 # shellcheck source=tests/real/real.sh
 . "$(dirname "$0")/../real/real.sh"
@@ -10,10 +15,6 @@ PROCTRACE_SOURCE=auto
 [ "$(id -u)" = 0 ] || skip_all "needs root"
 [ -r /sys/kernel/btf/vmlinux ] || skip_all "this kernel has no BTF"
 mkdir "$tmp/bpf"
-# The loads of this test are seen by nobody else: a file system of their own.
-if [ -z "${SPLIT_MOUNTED-}" ]; then
-  exec env SPLIT_MOUNTED=1 unshare --mount bash "$0"
-fi
 mount -t bpf -o mode=0755 bpf "$tmp/bpf" 2>/dev/null ||
   skip_all "a BPF file system cannot be mounted"
 PATH=$PATH:/usr/sbin:/sbin
@@ -112,7 +113,7 @@ as_user=(setpriv --reuid 12345 --regid "$gid" --clear-groups
   --bounding-set=-all --no-new-privs)
 # Of root: another user's.
 coproc probe {
-  exec "$(program probe)" 120 calls threads 1 39:1000
+  exec "$(program probe)" 600 calls threads 1 39:1000
 }
 # shellcheck disable=SC2154 # the shell's
 work_pid=$probe_PID
@@ -187,10 +188,12 @@ second_reader
 load
 wait_for 10 logged "others now, and used"
 counts_calls "after another load the calls go on being counted"
-# Both at once: the next load has the name of the last one.
+# Both between two reads: the next load has the name of the last one.
 before=$(logged "others now, and used" | wc -l)
+kill -STOP "$collectd"
 "$loader" unload --pin "$pins"
 load
+kill -CONT "$collectd"
 # shellcheck disable=SC2317 # called by wait_for
 used_again() {
   [ "$(logged "others now, and used" | wc -l)" -gt "$before" ]
