@@ -12,10 +12,14 @@ need chromium:chromium
 
 # shellcheck disable=SC2154 # real.sh sets it
 browse() { # ARGUMENT...
-  timeout 90 chromium --headless --no-sandbox --disable-gpu --disable-quic \
-    --no-first-run --disable-background-networking --disable-component-update \
-    --disable-sync --disable-dev-shm-usage --hide-scrollbars \
-    --user-data-dir="$tmp/browser" "$@" 2>"$tmp/browser.log"
+  local _
+  for _ in 1 2 3; do # it crashes or hangs now and then
+    timeout 90 chromium --headless --no-sandbox --disable-gpu --disable-quic \
+      --no-first-run --disable-background-networking \
+      --disable-component-update --disable-sync --disable-dev-shm-usage \
+      --hide-scrollbars --user-data-dir="$tmp/browser" "$@" \
+      2>"$tmp/browser.log" && return
+  done
 }
 
 # Without --kiosk a frame that nobody sees takes part of the height.

@@ -71,9 +71,9 @@ need() { # COMMAND:PACKAGE | /FILE:PACKAGE...
   done
 }
 
-# Sixteen ports for each process, below those that the kernel gives away.
+# Sixteen ports for each test, below those that the kernel gives away.
 port=
-next_port=$((12000 + $$ % 1250 * 16))
+next_port=$((12000 + (me - 1000) * 16))
 free_port() {
   while :; do
     port=$next_port
@@ -276,11 +276,12 @@ grown() { # TIME WANT INSTANCE SERIES [DATA_SOURCE]
 }
 
 # A point of the quiet before, then a round, then what the counter grew by. What
-# a stalled machine tore apart is tried again.
+# a stalled machine tore apart is tried again, and what collectd reads just at
+# half a second, which is rounded down and up.
 counts() { # TEXT ROUND_OF ORACLE INSTANCE SERIES [DATA_SOURCE]
   local text=$1 name=$2 oracle=$3 try since before want
   shift 3
-  for try in 1 2 3; do
+  for try in {1..6}; do
     since=$(date +%s.%N)
     wait_for 15 point_since "$since" "$@"
     since=$(newest "$@")
@@ -337,14 +338,25 @@ tells_p50() { # TEXT
   ok "$text" within "$(highest_since "$since" "${of[@]}")" "${p50[@]}"
 }
 
+rss_of_idler() {
+  awk '/^VmRSS:/ {print $2 * 1024}' "/proc/$idler/status"
+}
+
+# shellcheck disable=SC2317 # called by name
+rss_arrived() { # INSTANCE
+  local now
+  now=$(rss_of_idler)
+  arrived "$now" "$now" "$1" ps_rss
+}
+
 values_arrive() {
   local id=idler$me-$idler of_caller=caller$me-${worker_pid[caller]}
   arrives "a process: open files" "$(find "/proc/$idler/fd" -type l | wc -l)" \
     "$(find "/proc/$idler/fd" -type l | wc -l)" "$id" file_handles
   arrives "a process: threads" 3 3 "$id" ps_count threads
-  arrives "a process: resident memory" \
-    "$(awk '/^VmRSS:/ {print $2 * 1024}' "/proc/$idler/status")" \
-    "$(awk '/^VmRSS:/ {print $2 * 1024}' "/proc/$idler/status")" "$id" ps_rss
+  # The kernel may take pages back meanwhile.
+  ok "a process: resident memory" wait_for 15 rss_arrived "$id"
+  asked "$(last_point "$id" ps_rss)" "$(rss_of_idler)" "$id" ps_rss
   arrives "a group: processes" 3 3 "idler$me" ps_count processes
   arrives "a group: threads" 9 9 "idler$me" ps_count threads
   arrives "the host: CPUs" "$(getconf _NPROCESSORS_ONLN)" \

@@ -73,11 +73,11 @@ has_values() {
   collectdctl -s "$tmp/socket" listval | grep -q '^test/proctrace-self/'
 }
 
-# All but that nobody listens, what a machine lacks for probes, and a complaint
-# that write_prometheus always has.
+# All but that nobody listens, what a machine lacks for probes, what a threshold
+# says, and a complaint that write_prometheus always has.
 unexpected() {
   complaints | grep -vE 'refused|command error|[Cc]onnect|no probe runs' |
-    grep -v MHD_OPTION_EXTERNAL_LOGGER
+    grep -vE 'Notification: |MHD_OPTION_EXTERNAL_LOGGER'
 }
 
 # shellcheck disable=SC2317 # called by name

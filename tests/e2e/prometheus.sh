@@ -27,7 +27,12 @@ prometheus_more() {
     --data-urlencode 'match[]={__name__=~"collectd_proctrace_.*"}' |
     jq -r '.data[] | keys[]' | sort -u | tr '\n' ' ')" \
     "__name__ instance job proctrace type " "no labels but these"
-  is "$(prometheus_ask 'up{job="collectd"}' | cut -f3)" 1 "up is 1"
+  ok "up is 1" wait_for 10 is_up
+}
+
+# shellcheck disable=SC2317 # called by name
+is_up() {
+  [ "$(prometheus_ask 'up{job="collectd"}' | cut -f3)" = 1 ]
 }
 
 path_test prometheus 4

@@ -66,7 +66,7 @@ collectd_start() { # COMMAND...
 sources() {
   local name
   name=$(cd "$root/tmp/run/csv/test/proctrace-self" 2>/dev/null &&
-    echo gauge-source_*) || return
+    compgen -G 'gauge-source_*') || return
   echo "${name%%-20*}"
 }
 

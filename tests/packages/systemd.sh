@@ -38,9 +38,10 @@ EOF
   there mkdir -p /etc/systemd/system/collectd.service.d
   there cp "$examples/collectd-$1.conf" \
     /etc/systemd/system/collectd.service.d/proctrace.conf
+  there systemctl stop collectd # or the one before writes on
   there rm -rf "$csv"
   there systemctl daemon-reload
-  there systemctl restart collectd
+  there systemctl start collectd
 }
 
 # The last values of collectd come from BPF, and have probes.

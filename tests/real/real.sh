@@ -29,8 +29,13 @@ command -v collectd >/dev/null || skip_all "collectd is not installed"
 tmpdir
 # shellcheck disable=SC2154 # tap.sh sets it
 csv=$tmp/csv/test
-# What marks the processes of this test among all of the machine.
-me=$(($$ % 10000))
+# What marks the processes of this test among all of the machine: a number of four
+# digits that no other test has while this one runs.
+me=$((1000 + $$ % 1250))
+until mkdir "${tmp%/*}/proctrace-test.me$me" 2>/dev/null; do
+  me=$((1000 + (me - 999) % 1250))
+done
+tap_dirs+=("${tmp%/*}/proctrace-test.me$me")
 # What to run collectd and workloads with, to be somebody else.
 as_user=()
 # Further lines of collectd's configuration: other plugins.
