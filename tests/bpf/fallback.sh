@@ -12,9 +12,8 @@ PROCTRACE_SOURCE=bpf
 plan 26
 module=$PWD/.libs/proctrace_bpf.so
 
-sources() { # that the last read used
-  instances self >/dev/null
-  (cd "$csv/proctrace-self" && ls gauge-source_*) | sed 's/-[0-9-]*$//'
+sources() { # that were used
+  (cd "$csv/proctrace-self" && ls gauge-source_*) | sed 's/-[0-9-]*$//' | sort -u
 }
 
 # Runs collectd with that configuration until it has read.

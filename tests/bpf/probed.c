@@ -93,7 +93,7 @@ static struct worker *start_worker(const char *program, const char *format,
   char arguments[500], command[600];
   int in[2], out[2];
   vsnprintf(arguments, sizeof(arguments), format, list);
-  snprintf(command, sizeof(command), "%s tests/work/probe 120 %s", program,
+  snprintf(command, sizeof(command), "%s tests/work/probe 600 %s", program,
            arguments);
   assert_in_range(worker_count, 0, WORKERS_MOST - 1);
   open_sockets(in, out);

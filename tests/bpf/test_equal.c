@@ -157,7 +157,8 @@ static const char *name_of(enum field field) {
 }
 
 static bool same_numbers(const struct task *a, const struct task *b) {
-  if (a->valid != b->valid || a->state != b->state || a->threads != b->threads)
+  if (a->valid != b->valid || a->ppid != b->ppid || a->state != b->state ||
+      a->threads != b->threads)
     return false;
   for (enum field f = 0; f < FIELD_COUNT; f++)
     if (f != FIELD_AGE && task_has(a, f) && a->value[f] != b->value[f])

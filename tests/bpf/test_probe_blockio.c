@@ -135,7 +135,8 @@ static void a_read_takes_as_long_as_it_does(void **state) {
     after = read_disks();
   }
   assert_true(exact);
-  percentiles_fit(w, "blockio_read", said + 2, way_ns(READ_WAY_NS), 2);
+  /* A late interrupt or an idle CPU's waking lengthens the way now and then. */
+  percentiles_fit(w, "blockio_read", said + 2, way_ns(READ_WAY_NS), 3);
   within(said[0] * 0.9 - LARGE_READS * way_ns(READ_WAY_NS),
          value(of(w, "derive-blockio_read_time_ns")) - took, said[1],
          "the time of all reads");

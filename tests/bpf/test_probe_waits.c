@@ -42,13 +42,16 @@ static void of_all_calls(void **state) {
   (void)state;
   enum { CALLS = 200 };
   struct worker *w = given("sleeps %d 1000 1001", CALLS);
-  watch("Probe 'syscall'; Percentiles 30 99.9");
+  watch("Probe 'syscall'; Percentiles 30 90 99.9");
   const double *said = round_of(w);
   read_once();
   within(1e-9, value(of(w, "latency-syscall-p30")), 0.0001,
          "a call that does not sleep");
-  within(0.001 * 0.9375, value(of(w, "latency-syscall-p99_9")),
-         said[9] * 1.0625 / 1e9, "the longest but one in a thousand");
+  within(0.001 * 0.9375, value(of(w, "latency-syscall-p90")),
+         said[9] * 1.0625 / 1e9, "a call that sleeps");
+  /* The longest of all, be it one that was kept from running. */
+  within(0.001 * 0.9375, value(of(w, "latency-syscall-p99_9")), INFINITY,
+         "the longest but one in a thousand");
   not_sent(of(w, "latency-syscall-p50"));
   counted(of(w, "operations-syscall_pread64"), 2 * CALLS);
 }

@@ -26,7 +26,7 @@ static int begin(void **state) {
     return -1;
   if (worker == 0) {
     dup2(words[1], STDOUT_FILENO);
-    execl("tests/work/burn", "burn", "120", "2", "3", NULL);
+    execl("tests/work/burn", "burn", "600", "2", "3", NULL);
     _exit(127);
   }
   close(words[1]);
@@ -96,7 +96,7 @@ static void the_rest_comes_from_procfs(void **state) {
   unsigned by_bpf_with_pss = 0;
   for (int i = 1; i <= 8; i++) {
     read_once();
-    sent_meta(of_worker("ps_state-running"), "cmd", "burn 120 2 3");
+    sent_meta(of_worker("ps_state-running"), "cmd", "burn 600 2 3");
     sent_meta(of_worker("ps_state-running"), "source",
               i % 3 == 0 ? "procfs" : "bpf");
     /* Its memory changes all the time: now and then it makes us wait. */

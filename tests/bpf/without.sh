@@ -37,5 +37,5 @@ cp "$tmp/without/.libs/proctrace.so" "$tmp/plugins/"
 collectd_start </dev/null && next_read >/dev/null
 ok "Source \"bpf\" is an error" \
   logged '\[error\] proctrace: .*procfs and not from BPF: .*without BPF'
-ok "and values come from procfs" test -e "$csv/proctrace-self/gauge-source_procfs-"*
+is "$(own gauge-source_procfs)" 1 "and values come from procfs"
 finish

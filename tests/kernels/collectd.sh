@@ -16,6 +16,7 @@ probes=(syscall runqueue blockio tcpconnect mmap)
 series=(operations-syscalls operations-runqueue operations-blockio_read
   operations-tcpconnect operations-mmap)
 interval=2
+patience=60 # emulated
 
 work idle 600 1 2 5 "idler$me" || diag "no workload"
 pid=${ready[3]}

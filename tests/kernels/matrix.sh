@@ -25,8 +25,8 @@ bpf=(${KERNEL_BPF-})
 tmpdir
 out=kernels
 mkdir -p "$out"
-# All of a kernel: emulation is ten to twenty times slower.
-export VM_TIMEOUT=${VM_TIMEOUT:-1500}
+# All of a kernel: emulation is ten to twenty times slower. Twice what it takes.
+export VM_TIMEOUT=${VM_TIMEOUT:-2700}
 
 lacks() {
   local item

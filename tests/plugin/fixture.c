@@ -161,6 +161,11 @@ void said_at(const char *file, int line, unsigned n, int severity,
 
 void notified_at(const char *file, int line, unsigned n, int severity,
                  const char *id, const char *text) {
+  /* A thread of the plugin's hands them over. */
+  for (int tries = 0;
+       tries < 500 && host_notification_count(ANY_SEVERITY, "", "") < n;
+       tries++)
+    usleep(10000);
   unsigned all = host_notification_count(ANY_SEVERITY, "", "");
   if (host_notification_count(severity, id, text) == n && all == n) {
     host_notifications_forget();

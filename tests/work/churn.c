@@ -49,14 +49,17 @@ static void fork_one(long life_ms) {
   _exit(0);
 }
 
-/* The children keep the name under which this program was started. */
-static long start_due(char **argv, long due, long alive) {
+/* The children keep the name under which this program was started. After a
+ * stall much is due at once: who has ended meanwhile is no longer alive. */
+static long start_due(char **argv, long due, long *alive) {
   long started = 0;
-  for (; started < due && alive + started < MOST_ALIVE; started++) {
+  for (; started < due && *alive < MOST_ALIVE; started++, ++*alive) {
     if (argv[4] == NULL)
       spawn_one(argv);
     else
       fork_one(work_number(argv[3], 0, 10000));
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+      --*alive;
   }
   return started;
 }
@@ -83,10 +86,9 @@ int main(int argc, char **argv) {
     double elapsed = (double)(now.tv_sec - start.tv_sec) +
                      (double)(now.tv_nsec - start.tv_nsec) / 1e9;
     long due = (long)(elapsed * (double)per_second) - started - missed;
-    long now_started = start_due(argv, due, alive);
+    long now_started = start_due(argv, due, &alive);
     started += now_started;
     missed += due - now_started;
-    alive += now_started;
     while (waitpid(-1, NULL, WNOHANG) > 0)
       alive--;
     usleep(5000);
