@@ -49,6 +49,14 @@ static void fork_one(long life_ms) {
   _exit(0);
 }
 
+/* How many have ended since. */
+static long reap(void) {
+  long ended = 0;
+  while (waitpid(-1, NULL, WNOHANG) > 0)
+    ended++;
+  return ended;
+}
+
 /* The children keep the name under which this program was started. After a
  * stall much is due at once: who has ended meanwhile is no longer alive. */
 static long start_due(char **argv, long due, long *alive) {
@@ -58,8 +66,7 @@ static long start_due(char **argv, long due, long *alive) {
       spawn_one(argv);
     else
       fork_one(work_number(argv[3], 0, 10000));
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-      --*alive;
+    *alive -= reap();
   }
   return started;
 }
@@ -89,8 +96,7 @@ int main(int argc, char **argv) {
     long now_started = start_due(argv, due, &alive);
     started += now_started;
     missed += due - now_started;
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-      alive--;
+    alive -= reap();
     usleep(5000);
   }
   while (wait(NULL) > 0)
