@@ -29,8 +29,8 @@ command -v collectd >/dev/null || skip_all "collectd is not installed"
 tmpdir
 # shellcheck disable=SC2154 # tap.sh sets it
 csv=$tmp/csv/test
-# What marks the processes of this test among all of the machine: a number of four
-# digits that no other test has while this one runs.
+# What marks the processes of this test among all of the machine: a number of
+# four digits that no other test has while this one runs.
 me=$((1000 + $$ % 1250))
 until mkdir "${tmp%/*}/proctrace-test.me$me" 2>/dev/null; do
   me=$((1000 + (me - 999) % 1250))
@@ -240,7 +240,7 @@ matching() { # LINES LINES
 
 # Whether all values of the second list that the first has as well lie between
 # those of the first and of the third: a look, a read of the plugin, a look.
-between() { # LINES LINES LINES; only counters make sense
+between() { # LINES LINES LINES; of what runs only counters make sense
   awk '
     FNR == 1 {file++}
     file == 1 {least[$1, $2] = $3}
