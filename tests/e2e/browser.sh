@@ -13,7 +13,7 @@ need chromium:chromium
 # shellcheck disable=SC2154 # real.sh sets it
 browse() { # ARGUMENT...
   local _
-  for _ in 1 2 3; do # it crashes or hangs now and then
+  for _ in 1 2 3; do # should it crash or hang
     timeout 90 chromium --headless --no-sandbox --disable-gpu --disable-quic \
       --no-first-run --disable-background-networking \
       --disable-component-update --disable-sync --disable-dev-shm-usage \

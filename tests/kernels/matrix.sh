@@ -25,7 +25,8 @@ bpf=(${KERNEL_BPF-})
 tmpdir
 out=kernels
 mkdir -p "$out"
-# All of a kernel: emulation is ten to twenty times slower. Twice what it takes.
+# All of a kernel: emulation is ten to twenty times slower. It takes up to eight
+# minutes, of a machine that does nothing else.
 export VM_TIMEOUT=${VM_TIMEOUT:-2700}
 
 lacks() {
