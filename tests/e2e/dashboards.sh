@@ -398,7 +398,8 @@ test_types() {
     diag "graph.cgi?$query: $(wc -c <"$picture") bytes"
     ok "collection3: a picture of $type" grep -q '^.PNG' "$picture"
     [ "$type" != ps_count ] ||
-      ok "with the title of its definition" has_title "$type" "$instance" "$query"
+      ok "with the title of its definition" wait_for 10 has_title "$type" \
+        "$instance" "$query"
   done < <(each_type)
 }
 

@@ -69,9 +69,20 @@ rrdtool_query() { # INSTANCE SERIES [DATA_SOURCE]
   echo "rrdtool fetch $(rrdtool_file "$@") AVERAGE, ${3:-value}"
 }
 
+# What reads an RRD file does not wait for collectd, which writes to it just then.
+rrdtool_fetch() { # FILE ARGUMENT...
+  local said _
+  for _ in {1..50}; do
+    said=$(rrdtool fetch "$@" 2>&1)
+    [[ $said == *"could not lock RRD"* ]] || break
+    sleep 0.1
+  done
+  echo "$said"
+}
+
 rrdtool_points() { # INSTANCE SERIES [DATA_SOURCE]
   rrdtool_flush "$@"
-  rrdtool fetch "$(rrdtool_file "$@")" AVERAGE -s -600 -e now 2>/dev/null |
+  rrdtool_fetch "$(rrdtool_file "$@")" AVERAGE -s -600 -e now |
     awk -v source="${3:-value}" '
       NR == 1 {for (i = 1; i <= NF; i++) if ($i == source) column = i + 1}
       NR > 2 && $column !~ /nan/ {print $1 + 0, $column + 0}' OFMT=%.12g
@@ -111,12 +122,20 @@ mimetype.assign = ( ".css" => "text/css", ".js" => "text/javascript",
 cgi.assign = ( ".cgi" => "$(command -v perl)" )
 EOF
   spawn lighttpd -D -f "$tmp/lighttpd.conf"
-  wait_for 30 collection3_get bin/index.cgi ||
+  wait_for 30 collection3_answers bin/index.cgi ||
     diag "no collection3"$'\n'"$(tail -n 5 "$tmp/lighttpd.log")"
 }
 
+collection3_answers() { # PATH
+  curl -sf "$collection3/$1" >"$tmp/collection3.answer" &&
+    [ -s "$tmp/collection3.answer" ]
+}
+
+# Its answer is empty if collectd was writing the file (rrdtool_fetch).
 collection3_get() { # PATH
-  curl -sf "$collection3/$1"
+  wait_for 10 collection3_answers "$1" ||
+    diag "$(tail -n 5 "$tmp/collection3.log")" >&2
+  cat "$tmp/collection3.answer"
 }
 
 # Of the last two minutes.
