@@ -100,37 +100,22 @@ static ssize_t read_text(struct worker *worker, const struct slow_read *read) {
   return proc_read(worker->root_fd, path, &worker->text);
 }
 
-/* How often it was switched, if it sleeps; else -1. */
-static int64_t sleep_of(struct worker *worker, const struct slow_read *read) {
-  char path[PROC_PATH_SIZE];
-  struct status_text status;
-  proc_path(path, read->pid, read->tid, "status");
-  ssize_t n = proc_read(worker->root_fd, path, &worker->text);
-  if (n < 0 || !parse_status(worker->text.data, (size_t)n, &status) ||
-      (status.has & STATUS_SWITCHES) != STATUS_SWITCHES ||
-      (status.state != 'S' && status.state != 'D'))
-    return -1;
-  return (int64_t)(status.voluntary + status.involuntary);
-}
-
 static bool is_nowhere(const struct worker *worker, ssize_t n) {
   return n == 0 || (n == 1 && worker->text.data[0] == '0');
 }
 
 /*
- * "0": it runs; or, while it sleeps, the kernel does not say without the right
- * to trace it (fs/proc/base.c proc_pid_wchan()).  Then it does so again in the
- * same sleep.
+ * "0": it does not sleep any more; or the kernel does not say without the right
+ * to trace it (fs/proc/base.c proc_pid_wchan()), and then not where exe leads
+ * to either (proc_fd_access_allowed()).
  */
 static int read_wchan(struct worker *worker, struct slow_read *read,
                       ssize_t n) {
   if (is_nowhere(worker, n)) {
-    int64_t sleep = sleep_of(worker, read);
-    n = read_text(worker, read);
-    if (n < 0)
-      return (int)-n;
-    if (is_nowhere(worker, n))
-      return sleep >= 0 && sleep_of(worker, read) == sleep ? EACCES : ENOENT;
+    char path[PROC_PATH_SIZE];
+    proc_path(path, read->pid, read->tid, "exe");
+    n = proc_read_link(worker->root_fd, path, &worker->text);
+    return n == -EACCES ? EACCES : ENOENT;
   }
   read->text = strndup(worker->text.data, (size_t)n);
   return read->text == NULL ? ENOMEM : 0;

@@ -37,8 +37,7 @@ struct slow_read {
   size_t user; /* the caller's */
   /* 0, or what went wrong: an errno; ETIMEDOUT: given up, somebody hangs;
    * ETIME: given up, they are too many; EBADMSG: the text was not understood;
-   * of wchan EACCES: it sleeps where we may not know, ENOENT: it does not
-   * sleep. */
+   * of wchan EACCES: no right to know, ENOENT: it does not sleep any more. */
   int error;
   union {
     struct stat_text stat;

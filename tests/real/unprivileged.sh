@@ -9,7 +9,7 @@
 
 [ "$(id -u)" = 0 ] || skip_all "needs root, to become somebody else"
 command -v setpriv >/dev/null || skip_all "setpriv (util-linux) is missing"
-plan 11
+plan 13
 
 work idle 120 1 2 5 "rooty$me"
 root=${ready[3]}
@@ -20,6 +20,9 @@ chown 65534 "$tmp"
 collectd_start <<EOF
   Process "rooty$me"
   Process "nobody$me"
+  <Select "nothing$me">
+    Executable "$tmp/nothing"
+  </Select>
   Collect "state" "memory" "cpu" "contextswitch" "io" "files" "sched" "wchan"
 EOF
 sleep 3
@@ -45,9 +48,13 @@ is "$(logged 'I/O counters.*CAP_SYS_PTRACE' | wc -l)" 1 \
   "said once for I/O, with the capability"
 is "$(logged 'wait channel.*CAP_SYS_PTRACE' | wc -l)" 1 \
   "said once for wait channels, with the capability"
-ok "few lines in the log" within "$(complaints | wc -l)" 0 4
+is "$(logged 'executable.*CAP_SYS_PTRACE' | wc -l)" 1 \
+  "said once for executables, with the capability"
+ok "few lines in the log" within "$(complaints | wc -l)" 0 5
 is "$(value "$at" self count-unreadable_io)" 1 "self counts it: I/O"
 is "$(value "$at" self count-unreadable_wchan)" 3 "self counts it: wchan"
+ok "self counts it: executables" within \
+  "$(value "$at" self count-unreadable_executable)" 1 1e6
 
 ok "reads go on" reads_since "$at" 1
 collectd_stop
