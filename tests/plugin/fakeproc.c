@@ -2,6 +2,7 @@
 
 #include "fakeproc.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -237,7 +239,8 @@ static void put_task(const char *dir, const struct task *task) {
   put(dir, "comm", "%s\n", task->values.comm);
   put(dir, "schedstat", "%ju %ju 42\n", (uintmax_t)task->values.runtime,
       (uintmax_t)task->values.wait);
-  put(dir, "wchan", "%s", task->values.wchan ? task->values.wchan : "0");
+  bool told = task->values.wchan && !p->untraceable;
+  put(dir, "wchan", "%s", told ? task->values.wchan : "0");
   put(dir, "cgroup", "0::%s\n", p->cgroup ? p->cgroup : "/");
   put_io(dir, p);
   put_limits(dir, p);
@@ -245,6 +248,18 @@ static void put_task(const char *dir, const struct task *task) {
   put_cmdline(dir, task);
   put_fds(dir, has_memory(task) ? p->fds : 0);
   put_exe(dir, task);
+}
+
+/* No mode of a link keeps anybody from reading it. Weak: that of
+ * tests/reliability/fault.c goes first. */
+__attribute__((weak)) ssize_t readlinkat(int fd, const char *path, char *out,
+                                         size_t size) {
+  for (const struct fake_process *p = processes; p; p = p->next)
+    if (p->untraceable && p->pid == atoi(path)) {
+      errno = EACCES;
+      return -1;
+    }
+  return syscall(SYS_readlinkat, fd, path, out, size);
 }
 
 /* Processes and threads ------------------------------------------------------

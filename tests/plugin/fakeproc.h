@@ -41,6 +41,7 @@ struct fake_process {
   const char *exe;     /* NULL: /usr/bin/ and the comm */
   uid_t uid;
   bool kernel_thread;
+  bool untraceable;   /* nobody may know its exe and its wait channels */
   uint64_t starttime; /* ticks after boot; 0: long ago, 100 for each PID */
 
   /* The whole process. */

@@ -202,7 +202,7 @@ static void its_wait_channel(void **state) {
 static void no_wait_channel_without_the_right(void **state) {
   (void)state;
   given_a_blocked_thread();
-  t->wchan = NULL; /* the kernel says 0 */
+  p->untraceable = true;
   fake_update(p);
   start(BLOCKED "Process 'w'");
   read_times(4);

@@ -85,6 +85,27 @@ static void files_of_others(void **state) {
   said(1, ANY_SEVERITY, "");
 }
 
+static void wait_channels_and_executables_of_others(void **state) {
+  (void)state;
+  given_processes();
+  for (int i = 0; i < PROCESSES; i++) {
+    p[i]->untraceable = true;
+    fake_update(p[i]);
+  }
+  fake_process(6, "other", .untraceable = true);
+  start("Process 'w'; <Select 'e'>; Executable '/usr/bin/e'; </Select>;"
+        "Collect 'state' 'wchan'");
+  read_once(); /* looks at all of them */
+  sent("self/count-unreadable_executable", 1);
+  read_times(2);
+  sent("w/ps_count", PROCESSES, PROCESSES);
+  not_sent("w*/threads-wchan-*");
+  sent("self/count-unreadable_wchan", PROCESSES);
+  said(1, ANY_SEVERITY, "wait channel");
+  said(1, ANY_SEVERITY, "executable");
+  said(2, ANY_SEVERITY, "CAP_SYS_PTRACE");
+}
+
 /* A thread that is taken off its CPU on its way to sleep has none yet.  Where
  * its exe leads to can be seen: no right is missing. */
 static void sleepers_without_a_wait_channel(void **state) {
@@ -137,6 +158,7 @@ int main(void) {
       TEST(io_of_one_of_them),
       TEST(io_that_becomes_readable),
       TEST(files_of_others),
+      TEST(wait_channels_and_executables_of_others),
       TEST(sleepers_without_a_wait_channel),
       TEST(running_threads_have_no_wait_channel),
       TEST(pss_of_others),

@@ -53,8 +53,9 @@ is "$(logged 'executable.*CAP_SYS_PTRACE' | wc -l)" 1 \
 ok "few lines in the log" within "$(complaints | wc -l)" 0 5
 is "$(value "$at" self count-unreadable_io)" 1 "self counts it: I/O"
 is "$(value "$at" self count-unreadable_wchan)" 3 "self counts it: wchan"
+# The first read looks at all of them.
 ok "self counts it: executables" within \
-  "$(value "$at" self count-unreadable_executable)" 1 1e6
+  "$(column self count-unreadable_executable | head -n 1)" 1 1e6
 
 ok "reads go on" reads_since "$at" 1
 collectd_stop
