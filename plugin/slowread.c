@@ -112,10 +112,11 @@ static bool is_nowhere(const struct worker *worker, ssize_t n) {
 static int read_wchan(struct worker *worker, struct slow_read *read,
                       ssize_t n) {
   if (is_nowhere(worker, n)) {
-    char path[PROC_PATH_SIZE];
-    proc_path(path, read->pid, read->tid, "exe");
-    n = proc_read_link(worker->root_fd, path, &worker->text);
-    return n == -EACCES ? EACCES : ENOENT;
+    n = read_text(worker, &(struct slow_read){.kind = SLOW_EXE,
+                                              .pid = read->pid,
+                                              .tid = read->tid,
+                                              .fd = -1});
+    return n < 0 ? (int)-n : ENOENT;
   }
   read->text = strndup(worker->text.data, (size_t)n);
   return read->text == NULL ? ENOMEM : 0;

@@ -70,22 +70,18 @@ rrdtool_query() { # INSTANCE SERIES [DATA_SOURCE]
 }
 
 # What reads an RRD file does not wait for collectd, which writes to it just then.
-rrdtool_fetch() { # FILE ARGUMENT...
-  local said _
-  for _ in {1..50}; do
-    said=$(rrdtool fetch "$@" 2>&1)
-    [[ $said == *"could not lock RRD"* ]] || break
-    sleep 0.1
-  done
-  echo "$said"
+rrdtool_answers() { # FILE ARGUMENT...
+  rrdtool fetch "$@" >"$tmp/rrdtool.answer" 2>&1 ||
+    ! grep -q 'could not lock RRD' "$tmp/rrdtool.answer"
 }
 
 rrdtool_points() { # INSTANCE SERIES [DATA_SOURCE]
   rrdtool_flush "$@"
-  rrdtool_fetch "$(rrdtool_file "$@")" AVERAGE -s -600 -e now |
-    awk -v source="${3:-value}" '
-      NR == 1 {for (i = 1; i <= NF; i++) if ($i == source) column = i + 1}
-      NR > 2 && $column !~ /nan/ {print $1 + 0, $column + 0}' OFMT=%.12g
+  wait_for 5 rrdtool_answers "$(rrdtool_file "$@")" AVERAGE -s -600 -e now
+  awk -v source="${3:-value}" '
+    NR == 1 {for (i = 1; i <= NF; i++) if ($i == source) column = i + 1}
+    NR > 2 && $column !~ /nan/ {print $1 + 0, $column + 0}' OFMT=%.12g \
+    "$tmp/rrdtool.answer"
 }
 
 rrdtool_instances() {
@@ -131,7 +127,7 @@ collection3_answers() { # PATH
     [ -s "$tmp/collection3.answer" ]
 }
 
-# Its answer is empty if collectd was writing the file (rrdtool_fetch).
+# Its answer is empty if collectd was writing the file (rrdtool_answers).
 collection3_get() { # PATH
   wait_for 10 collection3_answers "$1" ||
     diag "$(tail -n 5 "$tmp/collection3.log")" >&2
